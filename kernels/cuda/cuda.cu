@@ -16,29 +16,6 @@ using namespace sl;
 
 static const size_t workspace_min = 65536, workspace_align = 256;
 
-sl_status sl_device_fail(sl_context *ctx, const char *what, cudaError_t error) {
-  sl_status status = error == cudaErrorMemoryAllocation ? SL_ERR_MEMORY : SL_ERR_IO;
-#ifdef SL_SIMT
-  if (error == cudaErrorInvalidDeviceFunction) status = SL_ERR_INPUT; /* PTX that cannot be run */
-#endif
-  cudaGetLastError(); /* reported once */
-  return sl_fail(&ctx->error, status, "%s: %s", what, cudaGetErrorString(error));
-}
-
-sl_status sl_device_enter(sl_context *ctx) {
-  const sl_device *device = ctx->device;
-  if (!device->lent || device->recording) return SL_OK;
-  cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
-  const cudaError_t error = cudaStreamIsCapturing(device->stream, &capture);
-  if (error == cudaSuccess && capture == cudaStreamCaptureStatusNone) return SL_OK;
-  if (error != cudaSuccess && error != cudaErrorStreamCaptureImplicit)
-    return sl_device_fail(ctx, "stream", error);
-  cudaGetLastError();
-  return sl_fail(&ctx->error, SL_ERR_USAGE,
-                 "the stream is being captured into a graph: data are checked by a wait, which a "
-                 "graph cannot hold; make this call outside the capture (spec N1.10)");
-}
-
 void *sl_device_workspace(sl_context *ctx, size_t bytes) {
   sl_device *device = ctx->device;
   SL_VERIFY(ctx->workspace_used == 0); /* one take a kernel call */

@@ -1,10 +1,8 @@
-/* Devices of the simulated CUDA runtime, page-locked memory of the host, and what a caller of a
- * library does with them beside it: chooses a current one, makes streams, captures. */
+/* Devices of the simulated CUDA runtime: which is current, what they grant, what memory they and
+ * page-locked memory of the host have. */
 #include "internal.h"
-#include "simulation.h"
 
 #include <cstdio>
-#include <cstdlib>
 #include <iterator>
 #include <map>
 
@@ -53,6 +51,18 @@ cudaError_t refused_launch(const void *kernel, dim3 grid, dim3 block, size_t sha
              : cudaSuccess;
 }
 
+size_t bytes_on_device(int device) {
+  size_t bytes = 0;
+  for (const auto &row : allocations)
+    if (row.second.device == device) bytes += row.second.bytes;
+  return bytes;
+}
+
+void note_page_locked(const void *p, size_t bytes) {
+  page_locked[static_cast<const unsigned char *>(p)] = bytes;
+}
+void forget_page_locked(const void *p) { page_locked.erase(static_cast<const unsigned char *>(p)); }
+
 bool is_page_locked(const void *p) {
   const unsigned char *c = static_cast<const unsigned char *>(p);
   const auto after = page_locked.upper_bound(c);
@@ -94,55 +104,4 @@ cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr, int device) {
   if (!is_device(device)) return cudaErrorInvalidDevice;
   *value = multiprocessors;
   return cudaSuccess;
-}
-
-cudaError_t cudaMallocHost(void **p, size_t bytes) {
-  if (const cudaError_t error = refused_in_thread()) return error;
-  *p = malloc(bytes);
-  if (*p) page_locked[static_cast<unsigned char *>(*p)] = bytes;
-  return *p ? cudaSuccess : cudaErrorMemoryAllocation;
-}
-
-cudaError_t cudaFreeHost(void *p) {
-  if (const cudaError_t error = refused_in_thread()) return error;
-  page_locked.erase(static_cast<unsigned char *>(p));
-  free(p);
-  return cudaSuccess;
-}
-
-int sl_simulation_devices(void) { return devices_count; }
-int sl_simulation_device(void) { return current_device; }
-void sl_simulation_set_device(int device) { cudaSetDevice(device); }
-
-size_t sl_simulation_device_bytes(int device) {
-  size_t bytes = 0;
-  for (const auto &row : allocations)
-    if (row.second.device == device) bytes += row.second.bytes;
-  return bytes;
-}
-
-void *sl_simulation_stream(void) {
-  cudaStream_t stream = nullptr;
-  cudaStreamCreate(&stream);
-  return stream;
-}
-
-void sl_simulation_stream_destroy(void *stream) {
-  cudaStreamDestroy(static_cast<cudaStream_t>(stream));
-}
-
-void sl_simulation_fill(void *stream, void *device_memory, int byte, size_t n) {
-  cudaMemsetAsync(device_memory, byte, n, static_cast<cudaStream_t>(stream));
-}
-
-void sl_simulation_capture(void *stream) {
-  cudaStreamBeginCapture(static_cast<cudaStream_t>(stream), cudaStreamCaptureModeThreadLocal);
-}
-
-int sl_simulation_end_capture(void *stream) {
-  cudaGraph_t graph = nullptr;
-  if (cudaStreamEndCapture(static_cast<cudaStream_t>(stream), &graph) != cudaSuccess) return -1;
-  const int operations = static_cast<int>(graph_operations(graph));
-  cudaGraphDestroy(graph);
-  return operations;
 }

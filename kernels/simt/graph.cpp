@@ -11,8 +11,6 @@ struct graph_state {
   std::vector<std::function<void()>> operations;
 };
 
-thread_local cudaStreamCaptureMode capture_mode = cudaStreamCaptureModeThreadLocal;
-
 size_t graph_operations(const graph_state *graph) { return graph->operations.size(); }
 
 }  // namespace simt

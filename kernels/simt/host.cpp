@@ -268,6 +268,20 @@ cudaError_t cudaFree(void *p) {
   return arena_free(p) ? cudaSuccess : cudaErrorInvalidValue;
 }
 
+cudaError_t cudaMallocHost(void **p, size_t bytes) {
+  if (const cudaError_t error = refused_in_thread()) return error;
+  *p = malloc(bytes);
+  if (*p) note_page_locked(*p, bytes);
+  return *p ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+
+cudaError_t cudaFreeHost(void *p) {
+  if (const cudaError_t error = refused_in_thread()) return error;
+  forget_page_locked(p);
+  free(p);
+  return cudaSuccess;
+}
+
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
   cudaError_t error = refused_default_stream(stream);

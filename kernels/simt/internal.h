@@ -95,6 +95,9 @@ void draw_devices(); /* how many multiprocessors they have in this run */
 cudaError_t refused_launch(const void *kernel, dim3 grid, dim3 block, size_t shared_bytes);
 void note_allocation(const void *p, size_t bytes); /* on the current device */
 void forget_allocation(const void *p);
+size_t bytes_on_device(int device);
+void note_page_locked(const void *p, size_t bytes);
+void forget_page_locked(const void *p);
 bool is_page_locked(const void *p);
 
 /* The arena of device memory and its shadow (shadow.cpp). */

@@ -47,3 +47,35 @@ void sl_simulation_set_plant(int index) { planted_index = index; }
 const char *sl_simulation_planted(void) {
   return planted_index < 0 ? nullptr : plants[planted_index].name;
 }
+
+int sl_simulation_devices(void) { return simt::devices_count; }
+int sl_simulation_device(void) { return simt::current_device; }
+void sl_simulation_set_device(int device) { cudaSetDevice(device); }
+
+size_t sl_simulation_device_bytes(int device) { return simt::bytes_on_device(device); }
+
+void *sl_simulation_stream(void) {
+  cudaStream_t stream = nullptr;
+  cudaStreamCreate(&stream);
+  return stream;
+}
+
+void sl_simulation_stream_destroy(void *stream) {
+  cudaStreamDestroy(static_cast<cudaStream_t>(stream));
+}
+
+void sl_simulation_fill(void *stream, void *device_memory, int byte, size_t n) {
+  cudaMemsetAsync(device_memory, byte, n, static_cast<cudaStream_t>(stream));
+}
+
+void sl_simulation_capture(void *stream) {
+  cudaStreamBeginCapture(static_cast<cudaStream_t>(stream), cudaStreamCaptureModeThreadLocal);
+}
+
+int sl_simulation_end_capture(void *stream) {
+  cudaGraph_t graph = nullptr;
+  if (cudaStreamEndCapture(static_cast<cudaStream_t>(stream), &graph) != cudaSuccess) return -1;
+  const int operations = static_cast<int>(simt::graph_operations(graph));
+  cudaGraphDestroy(graph);
+  return operations;
+}

@@ -205,7 +205,8 @@ static void refuse_all(void *captured, void *lent) {
   for (int i = 0; i < N; i++) host[i] = 1.0f;
   cr_assert_eq(sl_memory_write(ctx, one, host, sizeof host), SL_OK);
   cr_assert_eq(sl_memory_zero(ctx, x, sizeof host), SL_OK);
-  for (int i = 0; i < 3; i++) cr_assert_eq(repeat(ctx, x, one), SL_OK); /* a graph of ours */
+  for (int i = 0; i < 3; i++)
+    cr_assert_eq(repeat(ctx, x, one), SL_OK); /* the context has a graph */
 
   sl_simulation_capture(captured);
   expect_refused(ctx, sl_residual_add(ctx, x, x, one, N));
