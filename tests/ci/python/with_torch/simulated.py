@@ -6,6 +6,7 @@ import pathlib
 import threading
 
 import numpy
+import pytest
 import torch
 from sluice import _cuda
 from torch_cases import gradients
@@ -13,11 +14,21 @@ from torch_cases import gradients
 _library = {}
 
 
+class Serial(_cuda.Backend):
+    """A library whose calls keep Python's lock: the simulator is no program for several threads.
+    Between two calls of one thread others get their turn."""
+
+    def _load(self):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ctypes, "CDLL", ctypes.PyDLL)
+            return super()._load()
+
+
 def backend(build):
     """The simulator's library, one for this process."""
     if build not in _library:
         path = pathlib.Path(build) / "kernels" / "simt" / "libsluice_simt.so"
-        _library[build] = _cuda.Backend("simt", path)
+        _library[build] = Serial("simt", path)
     return _library[build]
 
 
@@ -30,6 +41,7 @@ class Simulator:
         for name, result, arguments in (
                 ("sl_memory_alloc", ctypes.c_int, [ctypes.c_void_p] * 2 + [ctypes.c_size_t]),
                 ("sl_simulation_stream", ctypes.c_void_p, []),
+                ("sl_simulation_fill", None, [ctypes.c_void_p] * 2 + [ctypes.c_int, ctypes.c_size_t]),
                 ("sl_simulation_capture", None, [ctypes.c_void_p]),
                 ("sl_simulation_end_capture", ctypes.c_int, [ctypes.c_void_p]),
                 ("sl_simulation_set_device", None, [ctypes.c_int]),

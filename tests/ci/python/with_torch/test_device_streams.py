@@ -46,6 +46,25 @@ def test_streams_of_the_caller(small, device):
     assert [key[2] for key in _cuda._table] == [streams[2], streams[1], streams[0]]
 
 
+@pytest.mark.parametrize("level", ["token", "sequence"])
+def test_what_the_stream_still_holds_comes_first(small, device, level):
+    """Work of the caller's that fills the mask and the old log-probs, and may not have run yet."""
+    arguments = tensors(small.padded(0, 0, fill=-1))
+    there = device.arguments(arguments)
+    arguments["mask"].fill_(True), arguments["logp_old"].fill_(0.0)
+    wanted = gradients(arguments, dict(ERF, level=level))
+    for _ in range(8):
+        stream = device.new_stream()
+        there["logp_old"], there["mask"] = (device.put(torch.zeros(4, 17)),
+                                            device.put(torch.zeros(4, 17, dtype=torch.bool)))
+        there["logp_old"].fill_(numpy.nan)
+        for name, byte in (("logp_old", 0), ("mask", 1)):
+            x = there[name]
+            device.lib.sl_simulation_fill(stream, x.data_ptr(), byte, x.numel() * x.element_size())
+        with device.on_stream(stream):
+            assert_equal(wanted, gradients(there, dict(ERF, level=level)))
+
+
 def test_the_table_of_contexts_is_bounded(small, device, monkeypatch):
     monkeypatch.setattr(_cuda, "CONTEXTS", 3)
     arguments = tensors(small.packed())
