@@ -29,15 +29,14 @@ void report(bug kind, const void *place, const void *other_place, int other_thre
 
 namespace {
 
-extern "C" char __executable_start;
+extern "C" __attribute__((visibility("hidden"))) char __ehdr_start;
 
 /* file:line of a place, by addr2line (binutils); the bare offset where it is not installed. */
 std::string source_line(const void *place) {
   if (!place) return "?";
   const std::string instruction = instruction_name ? instruction_name(place) : "";
   if (!instruction.empty()) return instruction;
-  const size_t offset =
-      static_cast<size_t>(static_cast<const char *>(place) - &__executable_start) - 1;
+  const size_t offset = static_cast<size_t>(static_cast<const char *>(place) - &__ehdr_start) - 1;
   char path[4096], command[4400], line[1024];
   const ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
   if (n <= 0) return "?";

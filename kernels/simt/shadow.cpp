@@ -49,7 +49,7 @@ struct copy_source {
 };
 std::vector<copy_source> sources;
 
-extern "C" char __executable_start, end;
+extern "C" __attribute__((visibility("hidden"))) char __ehdr_start, end;
 
 /* Address space alone: pages come when they are touched. nullptr where a limit (ulimit -v) is in
  * the way. */
@@ -68,9 +68,9 @@ uint8_t bits(size_t from, size_t to) {
 }
 
 uint32_t place_offset(const void *place) {
-  return static_cast<uint32_t>(static_cast<const char *>(place) - &__executable_start);
+  return static_cast<uint32_t>(static_cast<const char *>(place) - &__ehdr_start);
 }
-const void *place_of(const access &a) { return &__executable_start + a.place; }
+const void *place_of(const access &a) { return &__ehdr_start + a.place; }
 
 access here(bool atomic, const void *place) {
   const uint32_t clock = running.thread < 0 || !running.clock
@@ -99,7 +99,7 @@ void check_pair(const access &a, const access &now, const char *what) {
   const char *scope = a.op != now.op               ? "between streams"
                       : a.instance != now.instance ? "between blocks"
                                                    : "within a block";
-  report(bug::race, &__executable_start + now.place, place_of(a), a.thread,
+  report(bug::race, &__ehdr_start + now.place, place_of(a), a.thread,
          std::string(what) + ", " + scope);
 }
 
@@ -246,8 +246,7 @@ static void access_word(size_t at, uint8_t touched, bool write, const access &no
 void shadow_access(const void *p, size_t bytes, bool write, bool atomic, const void *place) {
   if (!in_arena(p)) {
     const char *c = static_cast<const char *>(p);
-    if (in_running_stack(p) ||
-        (!write && (in_arguments(p) || (c >= &__executable_start && c < &end))))
+    if (in_running_stack(p) || (!write && (in_arguments(p) || (c >= &__ehdr_start && c < &end))))
       return;
     report(bug::out_of_bounds, place, nullptr, -1,
            write ? "writes outside device memory" : "reads outside device memory");

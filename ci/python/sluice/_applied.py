@@ -1,5 +1,6 @@
-"""The gated loss on tensors as a trainer has them, of any floating type and device: computed on the
-CPU in float32, on copies where they lie elsewhere. Internal: for sluice.trl and sluice.verl."""
+"""The gated loss on tensors as a trainer has them, of any floating type and device: computed in
+float32 on their CUDA device, where this installation has CUDA, else on the CPU, on copies where
+they lie elsewhere. Internal: for sluice.trl and sluice.verl."""
 from typing import Any, NoReturn, Optional, Tuple
 
 import numpy
@@ -7,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from . import _device
 from . import loss as _loss
-from ._compute import Computed, Denominators, compute, settings_of
-from ._library import Context, shared_context
+from ._compute import Computed, Denominators, settings_of
 
 
 _c: Any = torch._C
@@ -90,24 +91,11 @@ def refuse_transforms(*tensors: "Optional[Tensor]") -> None:
                            "one, (B, T)")
 
 
-SHARED_TOKENS = 1 << 17
-"""The tokens of a batch from which on threads share it: some 350 microseconds of one thread. Below,
-waking them costs more than they save where PyTorch's own threads still wait for work."""
-
-
-def context_for(logp_new: Tensor) -> Context:
-    """The process's context for a batch, with PyTorch's number of threads where it is long."""
-    return shared_context(torch.get_num_threads() if logp_new.numel() >= SHARED_TOKENS else 1)
-
-
-def empty(logp_new: Tensor, shape: "Tuple[int, ...]") -> "Tuple[Tensor, int]":
-    """A tensor for the gradient by usual log-probs, and its address."""
-    tensor = torch.empty_like(logp_new)  # in half the time of one by its shape
-    return tensor, tensor.data_ptr()
-
-
-def _plain(tensor: Tensor) -> Tensor:
-    return tensor.detach().to("cpu", torch.float32).contiguous()
+def _taken(tensor: Tensor, home: "Optional[int]", dtype: torch.dtype = torch.float32) -> Tensor:
+    """Of that type, contiguous, on the CUDA device `home`, or for None on the CPU."""
+    seam = _device.seam
+    found: Tensor = seam.host(tensor, dtype) if home is None else seam.moved(tensor, home, dtype)
+    return found
 
 
 def shortest(values: Tensor, mask: Tensor) -> Tensor:
@@ -133,19 +121,20 @@ def applied(logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tensor
 
     Log-probs (B, T), advantages (B,) or one a token, mask (B, T) of any numbers that are 0 or not;
     settings are those of `sluice.gated_loss`. The loss has the type float32 and the log-probs'
-    device.
+    device. It is computed there if that is a CUDA device and this installation has CUDA (one that
+    then does not work is an error), else on the CPU.
 
     Of a gate that is a weight alone the value is that of its stop-gradient objective: the sum of
     each token's gradient times its log-prob, as CISPO's is (without the KL's own value).
     """
     refuse_transforms(logp_new, logp_old, advantages, logp_ref)
-    new, live = _plain(logp_new), (mask != 0).cpu().contiguous()
+    home = _device.home_of(logp_new)
+    new, live = _taken(logp_new, home), _taken(mask != 0, home, torch.bool)
     bound = _loss.gate_of(gate, tau_pos, tau_neg, None)
-    out = compute(
-        new, _plain(logp_old), _plain(advantages), live, None, None, bound,
+    out = _device.computed(
+        new, _taken(logp_old, home), _taken(advantages, home), live, None, None, bound,
         settings_of(bound, level, aggregation, constant_length, kl, beta, 0.0), denominators,
-        None if logp_ref is None else _plain(logp_ref), None,
-        context_for(logp_new), empty)
+        None if logp_ref is None else _taken(logp_ref, home), None)
     gradient, value = out.gradient, out.loss
     if numpy.isnan(value):
         value = float((gradient.double() * torch.where(live, new, 0.0)).sum())

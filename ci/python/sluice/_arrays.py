@@ -27,7 +27,8 @@ def _of_torch(name: str, value: Any) -> "numpy.ndarray[Any, Any]":
     """The memory of a tensor. NumPy has no type for bfloat16, which is refused here."""
     import torch
     if not value.is_cpu:
-        raise Wrong(f"{name} is on {value.device}, and this computes on the CPU: pass {name}.cpu()")
+        raise Wrong(f"{name} is on {value.device}, and this computes on the CPU: pass {name}.cpu(),"
+                    " or all tensors, on one device, to sluice.torch.gated_loss")
     if value.layout != torch.strided:
         raise Wrong(f"{name} has layout {value.layout}: pass {name}.to_dense()")
     if value.dtype == torch.bfloat16:

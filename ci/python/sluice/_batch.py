@@ -72,10 +72,10 @@ class Advantages(NamedTuple):
     owner: object
 
 
-def advantages_of(value: object, shape: "tuple[int, ...]", rows: Rows) -> Advantages:
+def advantages_of(given: _arrays.Place, shape: "tuple[int, ...]", rows: Rows) -> Advantages:
     """Advantages (B,), or of the shape of the log-probs. A packed batch with as many tokens as
     sequences, not one in each, could mean both."""
-    begin, found, owner = _arrays.floats_at("advantages", value)
+    begin, found, owner = given
     size = rows.size
     if found != (size,) and found != shape:
         raise _arrays.Wrong(
@@ -108,7 +108,7 @@ def taken(logp_new: object, logp_old: object, advantages: object, mask: object, 
     old = _arrays.floats_at("logp_old", logp_old, shape)
     live = _arrays.flags_at("mask", mask, shape)
     rows = given = rows_of(shape, seq)
-    one = advantages_of(advantages, shape, rows)
+    one = advantages_of(_arrays.floats_at("advantages", advantages), shape, rows)
     ref = None if logp_ref is None else _arrays.floats_at("logp_ref", logp_ref, shape)
     bits = None if entropy is None else _arrays.floats_at("entropy", entropy, shape)
     advantage, wide = one.by_sequence, None

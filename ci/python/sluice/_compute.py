@@ -142,7 +142,8 @@ def _coefficients(into: int, tokens: int, count: int, settings: Settings, step: 
 
 
 _SUMS = numpy.dtype(SUMS)
-_WORDS = _SUMS.itemsize // 8
+WORDS = _SUMS.itemsize // 8
+"""of binary64, in the sums of a sequence"""
 _NAMES = tuple(field.name for field in fields(Metrics))
 NUMBERS = len(_NAMES)
 _TOKENS, _OBJECTIVE, _KL, _ENTROPY = map(_NAMES.index, ("tokens", "objective", "kl", "entropy"))
@@ -169,8 +170,30 @@ class Computed(NamedTuple):
     @property
     def sums(self) -> "numpy.ndarray[Any, Any]":
         """sl_loss_sums of each of the caller's sequences."""
-        all_of_them = self.block[NUMBERS:NUMBERS + _WORDS * self.rows.size].view(_SUMS)
+        all_of_them = self.block[NUMBERS:NUMBERS + WORDS * self.rows.size].view(_SUMS)
         return all_of_them if self.rows.own is None else all_of_them[self.rows.own]
+
+
+def needs(settings: Settings, logp_ref: object, entropy: object) -> None:
+    """Refuses a term without its array."""
+    if settings.beta > 0 and logp_ref is None:
+        raise InvalidInput("beta > 0 needs logp_ref, the log-probs of the reference")
+    if settings.entropy_bonus > 0 and entropy is None:
+        raise InvalidInput("entropy_bonus > 0 needs entropy, that of each token")
+
+
+def begun(rows: _batch.Rows, mask: int, settings: Settings, denominators: object) \
+        -> "Tuple[numpy.ndarray[Any, Any], int, int, int]":
+    """Metrics, sums, coefficients and counts of unmasked tokens, one after the other, the last two
+    filled in; and where the first three begin. mask: the address of one in the host's memory."""
+    block = numpy.empty(NUMBERS + (WORDS + 2) * rows.size)
+    numbers = _arrays.address(block)
+    sums = numbers + 8 * NUMBERS
+    coefficients = sums + 8 * WORDS * rows.size
+    tokens = coefficients + 8 * rows.size
+    lib.sl_objective_tokens(tokens, mask, rows.begin, rows.size)
+    _coefficients(coefficients, tokens, rows.size, settings, denominators)
+    return block, numbers, sums, coefficients
 
 
 def compute(logp_new: object, logp_old: object, advantages: object, mask: object, seq: object,
@@ -180,22 +203,11 @@ def compute(logp_new: object, logp_old: object, advantages: object, mask: object
     """Arguments are those of `sluice.gated_loss`. gate: owns what the settings point to. empty: an
     array of float32 like the log-probs, of their shape, and its address."""
     objective, bonus = settings.objective, settings.entropy_bonus
-    if settings.beta > 0 and logp_ref is None:
-        raise InvalidInput("beta > 0 needs logp_ref, the log-probs of the reference")
-    if bonus > 0 and entropy is None:
-        raise InvalidInput("entropy_bonus > 0 needs entropy, that of each token")
+    needs(settings, logp_ref, entropy)
     batch, shape, rows, given, _owners = _batch.taken(
         logp_new, logp_old, advantages, mask, seq, logp_ref, entropy, settings.by_sequence)
 
-    # Metrics, sums, coefficients and counts of unmasked tokens, one after the other.
-    block = numpy.empty(NUMBERS + (_WORDS + 2) * rows.size)
-    numbers = _arrays.address(block)
-    sums = numbers + 8 * NUMBERS
-    coefficients = sums + 8 * _WORDS * rows.size
-    tokens = coefficients + 8 * rows.size
-    lib.sl_objective_tokens(tokens, batch.mask, rows.begin, rows.size)
-    _coefficients(coefficients, tokens, rows.size, settings, denominators)
-    batch.coefficient = coefficients
+    block, numbers, sums, batch.coefficient = begun(rows, batch.mask, settings, denominators)
     d, d_at = empty(logp_new, shape)
     e, e_at = empty(logp_new, shape) if bonus > 0 else (None, None)
     try:
@@ -205,21 +217,24 @@ def compute(logp_new: object, logp_old: object, advantages: object, mask: object
     lib.sl_loss_measure(numbers, sums, rows.size)
     if groups is not None:
         ends = _arrays.offsets("groups", groups, given)
-        _measure(numbers + _UPDATE, objective, batch, sums, ends if rows.own is None else 2 * ends,
-                 tokens=block.item(_TOKENS))
-    loss = -(block.item(_OBJECTIVE) - settings.beta * block.item(_KL)
-             + bonus * block.item(_ENTROPY))
-    return Computed(loss, d, e, groups is not None, block, rows)
+        measure(block, numbers, sums, objective, batch, ends if rows.own is None else 2 * ends)
+    return Computed(loss_of(block, settings), d, e, groups is not None, block, rows)
 
 
-def _measure(into: int, objective: Objective, batch: Batch, sums: int,
-             ends: "numpy.ndarray[Any, Any]", tokens: float) -> None:
-    """What the gate let through of groups of sequences (spec O5.3, O5.4); nothing is written for a
-    batch without tokens. into, sums: addresses."""
+def measure(block: "numpy.ndarray[Any, Any]", numbers: int, sums: int, objective: Objective,
+            batch: Batch, ends: "numpy.ndarray[Any, Any]") -> None:
+    """What the gate let through of groups of sequences (spec O5.3, O5.4), into the metrics; nothing
+    is written for a batch without tokens. batch: its arrays are the host's."""
     error = Error()
-    if tokens and lib.sl_update_measure(into, objective, batch, sums, _arrays.address(ends),
-                                        ends.size - 1, error):
+    if block.item(_TOKENS) and lib.sl_update_measure(
+            numbers + _UPDATE, objective, batch, sums, _arrays.address(ends), ends.size - 1, error):
         fail(error)
+
+
+def loss_of(block: "numpy.ndarray[Any, Any]", settings: Settings) -> float:
+    """The loss, from the metrics."""
+    return float(-(block.item(_OBJECTIVE) - settings.beta * block.item(_KL)
+                   + settings.entropy_bonus * block.item(_ENTROPY)))
 
 
 def measured(sums: "numpy.ndarray[Any, Any]") -> Metrics:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, SupportsIndex
 
 from ._errors import InvalidInput, MemoryLimit, SluiceError, Unavailable
 
-ABI = 4
+ABI = 5
 THREADS = 1024
 """More make a context slow to begin, and a number beyond a C int would be another one."""
 
@@ -33,7 +33,8 @@ class Error(ctypes.Structure):
 
 class ContextOptions(ctypes.Structure):
     """sl_context_options"""
-    _fields_ = [("backend", ctypes.c_char_p), ("isa", ctypes.c_int), ("threads", ctypes.c_int)]
+    _fields_ = [("backend", ctypes.c_char_p), ("isa", ctypes.c_int), ("threads", ctypes.c_int),
+                ("device", ctypes.c_int), ("stream", ctypes.c_void_p)]
 
 
 class GateStruct(ctypes.Structure):
@@ -108,6 +109,11 @@ _PROTOTYPES: "dict[str, tuple[Any, list[Any]]]" = {
     "sl_context_error": (_ERROR, [_POINTER]),
     "sl_context_backend": (ctypes.c_char_p, [_POINTER]),
     "sl_context_threads": (_INT, [_POINTER]),
+    "sl_context_synchronize": (_INT, [_POINTER]),
+    "sl_backend_add": (None, [_POINTER]),
+    "sl_memory_read": (_INT, [_POINTER, _POINTER, _POINTER, _SIZE]),
+    "sl_memory_write": (_INT, [_POINTER, _POINTER, _POINTER, _SIZE]),
+    "sl_memory_zero": (_INT, [_POINTER, _POINTER, _SIZE]),
     "sl_objective_tokens": (None, [_POINTER, _POINTER, _POINTER, _SIZE]),
     "sl_objective_coefficients": (_INT, [_POINTER, _POINTER, _SIZE, _INT, _REAL, _ERROR]),
     "sl_objective_part_coefficients": (_INT, [_POINTER, _POINTER, _SIZE, _INT, _REAL, _REAL, _REAL,
@@ -154,8 +160,8 @@ def fail(error: Error) -> NoReturn:
     raise SluiceError(text)
 
 
-def _load(path: Path) -> ctypes.CDLL:
-    """The library, if it is one of this package's ABI and runs on this processor."""
+def load(path: Path) -> ctypes.CDLL:
+    """A library, if it is one of this package's ABI and runs on this processor."""
     if not path.exists():
         raise ImportError(f"sluice: {path} is not there: this is no whole installation; install "
                           "the wheel, or build from source as docs/python.md says")
@@ -181,7 +187,7 @@ def _load(path: Path) -> ctypes.CDLL:
     return library
 
 
-lib = _load(Path(__file__).parent / "lib" / "libsluice.so")
+lib = load(Path(__file__).parent / "lib" / "libsluice.so")
 
 
 def numerics_version() -> int:

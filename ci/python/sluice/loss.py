@@ -94,8 +94,9 @@ def gated_loss(
         own; else this process has one for each number of threads, shared under a lock.
 
     Arrays are NumPy's, CPU tensors of PyTorch, or anything with DLPack in CPU memory, contiguous;
-    none is copied. Errors: InvalidInput (an array that does not fit, a number that is not finite,
-    with its token and sequence), Unavailable (this thread flushes subnormal numbers).
+    none is copied. Tensors of a CUDA device are for `sluice.torch.gated_loss`. Errors: InvalidInput
+    (an array that does not fit, a number that is not finite, with its token and sequence),
+    Unavailable (this thread flushes subnormal numbers).
     """
     bound = gate_of(gate, tau_pos, tau_neg, parameters)
     settings = settings_of(bound, level, aggregation, constant_length, kl, beta, entropy_bonus)

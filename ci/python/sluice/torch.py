@@ -1,4 +1,4 @@
-"""The gated loss as a differentiable operator of PyTorch, on the CPU (spec O1 to O5).
+"""The gated loss as a differentiable operator of PyTorch (spec O1 to O5).
 
     loss, metrics = sluice.torch.gated_loss(new, old, advantages, mask, gate="erf", tau_pos=10,
                                             tau_neg=12)
@@ -6,9 +6,13 @@
 
 It works under torch.compile and autocast, which computes it in float32. Where nothing traces or
 transforms the call, it goes past the operator, whose layers in PyTorch cost more than the loss of
-10,000 tokens: the bits are the same. Threads follow
-torch.get_num_threads() for batches of 131,072 tokens and more, and cannot affect a bit. The
-gradient by token is that of `sluice.gated_loss`, times the gradient of the loss; a second
+10,000 tokens: the bits are the same.
+
+Tensors of a CUDA device are computed there, on PyTorch's current stream, with the bits of the CPU
+(spec N1.10). The call waits for the stream, and is refused while it is captured. On the CPU threads
+follow torch.get_num_threads() for batches of 131,072 tokens and more, and cannot affect a bit.
+
+The gradient by token is that of `sluice.gated_loss`, times the gradient of the loss; a second
 derivative is refused, and so are those of forward mode (jvp, jacfwd) and of torch.func.
 """
 import dataclasses
@@ -22,8 +26,9 @@ from torch import Tensor
 from torch.utils import _pytree
 
 from . import loss as _loss
-from ._applied import NO_SECOND, Applied, context_for, empty, refuse_transforms
-from ._compute import NUMBERS, Denominators, Metrics, compute, settings_of, step_of
+from ._applied import NO_SECOND, Applied, refuse_transforms
+from ._compute import NUMBERS, Denominators, Metrics, settings_of, step_of
+from ._device import computed
 from ._errors import InvalidInput, number_of, path_of
 from ._gate import Gate, Value, by_key, is_path
 from ._late import Late
@@ -52,19 +57,19 @@ def _forward(
         seq: Optional[Tensor], groups: Optional[Tensor], denominators: Optional[Tensor],
         logp_ref: Optional[Tensor], entropy: Optional[Tensor], settings: str, beta: float,
         entropy_bonus: float) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Loss, gradients by logp_new and entropy (empty without a bonus), metrics (float64; -inf for
-    NaN, which a check of operators takes for a difference). settings: one text,
+    """Loss, gradients by logp_new and entropy (empty without a bonus), metrics (float64, on the CPU
+    for each device; -inf for NaN, which a check of operators takes for a difference). settings: one
+    text,
     because what PyTorch's autograd takes for a call grows with the square of its arguments."""
     step = None if denominators is None else Denominators(*denominators.tolist())
     gate, parameters, *rest = _settings_of(settings)
     ready = _loss.gate_of(by_key(gate), None, None, parameters)
-    out = compute(
+    out = computed(
         logp_new, logp_old, advantages, mask, seq, groups, ready,
-        settings_of(ready, *rest, beta, entropy_bonus), step, logp_ref, entropy,
-        context_for(logp_new), empty)
+        settings_of(ready, *rest, beta, entropy_bonus), step, logp_ref, entropy)
     e, numbers = out.entropy_gradient, out.block[:NUMBERS]
-    return (torch.tensor(out.loss, dtype=torch.float32), out.gradient,
-            torch.empty(0) if e is None else e,
+    loss = torch.scalar_tensor(out.loss, dtype=torch.float32, device=logp_new.device)  # no copy
+    return (loss, out.gradient, logp_new.new_empty(0) if e is None else e,
             torch.from_numpy(numpy.where(numpy.isnan(numbers), -numpy.inf, numbers)))
 
 
@@ -76,7 +81,7 @@ def _fake_forward(
     def fake(shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
         return logp_new.new_empty(shape, dtype=dtype)
     return (fake(()), fake(logp_new.shape), fake(logp_new.shape if entropy_bonus > 0 else (0,)),
-            fake((len(_METRICS),), torch.float64))
+            torch.empty(len(_METRICS), dtype=torch.float64, device="cpu"))
 
 
 def _backward(grad: Tensor, d: Tensor, e: Tensor, logp_new: Tensor) -> Tuple[Tensor, Tensor]:
@@ -111,11 +116,15 @@ def _gradients(ctx: Any, grad: Tensor, *unused: Any) -> "Tuple[Optional[Tensor],
 
 
 def _operator(name: str, function: "Callable[..., Any]", fake: "Callable[..., Any]") -> Any:
-    """Registers what computes it on the CPU, and what says its shapes. Not by `custom_op`, which
-    looks at each call for outputs that share memory with inputs: here none does."""
-    torch.library.define(name, torch.library.infer_schema(function, mutates_args=()),
-                         tags=(torch.Tag.pt2_compliant_tag,))
-    torch.library.impl(name, "CPU", function)
+    """Registers what computes it, and what says its shapes. Not by `custom_op`, which looks at each
+    call for outputs that share memory with inputs: here none does. The tag cudagraph_unsafe, where
+    this PyTorch has it, keeps torch.compile from putting it into a CUDA graph."""
+    torch.library.define(
+        name, torch.library.infer_schema(function, mutates_args=()),
+        tags=(torch.Tag.pt2_compliant_tag, *(
+            (torch.Tag.cudagraph_unsafe,) if hasattr(torch.Tag, "cudagraph_unsafe") else ())))
+    for key in ("CPU", "CUDA"):
+        torch.library.impl(name, key, function)
     torch.library.register_fake(name, fake)
     return getattr(torch.ops.sluice, name.partition("::")[2]).default
 
@@ -153,16 +162,21 @@ def _pairs(tau_pos: "Optional[float]", tau_neg: "Optional[float]",
 
 
 def _check(named: "Mapping[str, Optional[Tensor]]") -> None:
-    """What the operator could not say: a device without a kernel, a gradient that is not given."""
+    """What the operator could not say: a device without a kernel, another device than that of
+    logp_new, a gradient that is not given."""
+    home = named["logp_new"]
     for name, tensor in named.items():
         if tensor is None and name in ("logp_ref", "entropy"):
             continue
         if not isinstance(tensor, Tensor):
             raise InvalidInput(f"{name} is a {type(tensor).__name__}, not a tensor: pass "
                                f"torch.as_tensor({name}), or call sluice.gated_loss for arrays")
-        if tensor.device.type != "cpu":
-            raise InvalidInput(f"{name} is on {tensor.device}, and this computes on the CPU: pass "
-                               f"{name}.cpu(); the loss takes 4 bytes a token and array there")
+        if tensor.device.type not in ("cpu", "cuda"):
+            raise InvalidInput(f"{name} is on {tensor.device}, and this computes on the CPU and on "
+                               f"CUDA: pass {name}.cpu()")
+        if home is not None and tensor.device != home.device:
+            raise InvalidInput(f"{name} is on {tensor.device}, and logp_new on {home.device}: pass "
+                               f"{name}.to(logp_new.device)")
         if name not in ("logp_new", "entropy") and tensor.requires_grad:
             raise InvalidInput(f"{name} requires a gradient, and the loss has none by it: pass "
                                f"{name}.detach()")
@@ -189,24 +203,24 @@ _PLAIN = frozenset((Tensor, torch.nn.Parameter))
 def _nothing_looks(needed: "Tuple[Tensor, ...]", others: "Tuple[Optional[Tensor], ...]",
                    learned: "Tuple[Optional[Tensor], ...]") -> bool:
     """Whether nobody but autograd would see the operator: no tracer, no mode, no autocast, no
-    subclass of tensors; and `_check` would find nothing. False where this PyTorch does not say so.
-    learned: those that may require a gradient."""
+    subclass of tensors; and `_check` would find nothing but devices, at which `computed` looks.
+    False where this PyTorch does not say so. learned: those that may require a gradient."""
     if torch.compiler.is_compiling() or not _KNOWN:
         return False
     if (_c._len_torch_dispatch_stack() or _c._is_torch_function_mode_enabled()
             or _c._get_tracing_state() is not None or torch.is_autocast_enabled("cpu")):
         return False
     for tensor in needed:
-        if type(tensor) not in _PLAIN or not tensor.is_cpu or tensor.requires_grad:
+        if type(tensor) not in _PLAIN or tensor.requires_grad:
             return False
     for optional in others:
-        if optional is not None and (
-                type(optional) not in _PLAIN or not optional.is_cpu or optional.requires_grad):
+        if optional is not None and (type(optional) not in _PLAIN or optional.requires_grad):
             return False
     for optional in learned:
-        if optional is not None and (type(optional) not in _PLAIN or not optional.is_cpu):
+        if optional is not None and type(optional) not in _PLAIN:
             return False
-    return learned[0] is not None
+    first = learned[0]
+    return first is not None and (first.is_cpu or not torch.is_autocast_enabled("cuda"))
 
 
 @functools.lru_cache(maxsize=64)
@@ -239,9 +253,9 @@ def _directly(logp_new: Tensor, entropy: "Optional[Tensor]", logp_old: Tensor, a
               denominators: "Optional[Denominators]", logp_ref: "Optional[Tensor]",
               *settings: Any) -> "Tuple[Tensor, dict[str, Tensor]]":
     """What the operator computes, without it. settings: as of `settings_of`."""
-    out = compute(
+    out = computed(
         logp_new, logp_old, advantages, mask, seq, groups, gate, settings_of(gate, *settings),
-        denominators, logp_ref, entropy, context_for(logp_new), empty)
+        denominators, logp_ref, entropy)
     loss: Tensor = Applied.apply(  # type: ignore[no-untyped-call]
         logp_new, entropy, out.gradient, out.entropy_gradient, out.loss)
     return loss, Late.of(_KEYS, functools.partial(_made, out.block))
@@ -271,14 +285,17 @@ def gated_loss(
         entropy_bonus: float = 0.0) -> "Tuple[Tensor, dict[str, Tensor]]":
     """The loss -J, which loss.backward() descends, and metrics, which have no gradient.
 
-    Arguments are those of `sluice.gated_loss`: CPU tensors of float32 (under autocast of any type),
+    Arguments are those of `sluice.gated_loss`: tensors of float32 (under autocast of any type),
     contiguous, (B, T) padded or (T,) packed with `seq`; advantages (B,) or one a token; mask bool
-    or uint8. loss: float32, of no dimension. metrics: by the names of `sluice.Metrics`, float64 of
-    no dimension, NaN for what is absent.
+    or uint8; all on the CPU, or on one CUDA device. seq and groups may lie on the CPU too. loss:
+    float32, of no dimension, on that device. metrics: by the names of `sluice.Metrics`, float64 of
+    no dimension, on the CPU, NaN for what is absent.
 
     The gradient goes to logp_new, and to entropy where entropy_bonus > 0. With the step's
     Denominators it has the same bits for any split of a step, any padding and any thread count.
-    Errors: InvalidInput, Unavailable as in `sluice.gated_loss`.
+    Errors: InvalidInput, Unavailable as in `sluice.gated_loss`; Unavailable for a CUDA device where
+    the installation has no CUDA, or the machine no driver for it; InvalidInput for a stream that is
+    being captured into a CUDA graph.
     """
     refuse_transforms(logp_new, logp_old, advantages, logp_ref, entropy)
     starts, ends = _integers("seq", seq), _integers("groups", groups)

@@ -6,7 +6,8 @@
     trainer.train()
 
 Without a gate it is that of args.loss_type. Every argument of GRPOConfig is honoured, or refused by
-its name. The loss is computed on the CPU; model and log-probs may be anywhere.
+its name. The loss is computed where the log-probs are, if that is a CUDA device and this
+installation has CUDA, else on the CPU.
 """
 import importlib
 import os

@@ -9,7 +9,8 @@ and in the configuration `actor.policy_loss.loss_mode: sluice_erf`, or another o
 
 Gates take their parameters from the configuration: tau from tau_pos and tau_neg, low and high from
 clip_ratio_low and clip_ratio_high, c from clip_ratio_c; others are those of the gate's file.
-`register` adds a gate of one's own. The loss is computed on the CPU; log-probs may be anywhere.
+`register` adds a gate of one's own. The loss is computed where the log-probs are, if that is a CUDA
+device and this installation has CUDA, else on the CPU.
 """
 import importlib
 import math

@@ -5,7 +5,7 @@
 #include "kernels/simt/internal.h"
 #include "program.h"
 
-extern "C" char __executable_start;
+extern "C" __attribute__((visibility("hidden"))) char __ehdr_start;
 
 namespace simt::ptx {
 
@@ -16,7 +16,7 @@ constexpr size_t places_max = size_t(1) << 26;
 size_t used;
 std::map<size_t, const entry *> entries; /* by their first place */
 
-uintptr_t places() { return reinterpret_cast<uintptr_t>(&__executable_start) + places_offset; }
+uintptr_t places() { return reinterpret_cast<uintptr_t>(&__ehdr_start) + places_offset; }
 
 std::string base_name(const std::string &path) { return path.substr(path.find_last_of('/') + 1); }
 

@@ -14,7 +14,7 @@ namespace simt::ptx {
 
 namespace {
 
-extern "C" char __executable_start;
+extern "C" __attribute__((visibility("hidden"))) char __ehdr_start;
 
 typedef std::unordered_map<uint64_t, std::string> symbols; /* by offset in the program */
 
@@ -57,7 +57,7 @@ symbols read_program() {
 std::string symbol_of(const void *function) {
   static const symbols all = read_program();
   const auto found =
-      all.find(static_cast<uint64_t>(static_cast<const char *>(function) - &__executable_start));
+      all.find(static_cast<uint64_t>(static_cast<const char *>(function) - &__ehdr_start));
   return found == all.end() ? "" : found->second;
 }
 

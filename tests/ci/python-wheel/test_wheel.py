@@ -9,6 +9,7 @@ import sys
 
 import numpy
 import pytest
+from sluice import _cuda, _library
 
 import sluice
 
@@ -59,6 +60,30 @@ def test_a_library_without_one_is_noticed(bundled, licences, tmp_path):
     text = (copy / "README").read_text().splitlines(keepends=True)
     (copy / "README").write_text("".join(row for row in text if not row.startswith("libmpfr")))
     assert [name[:7] for name in without_licence(bundled, copy)] == ["libmpfr"]
+
+
+CUDA = PACKAGE / "lib" / "libsluice_cuda.so"
+with_cuda = pytest.mark.skipif(not CUDA.exists(), reason="a wheel without CUDA")
+
+
+@with_cuda
+def test_nvidias_runtime_has_its_licence_and_the_driver_is_the_machines(licences):
+    assert not without_licence(["libcudart_static.a"], licences)
+    assert "libcudart_static.a" in (licences / "nvidia-cuda").read_text("utf-8")
+    text = subprocess.run([LINKER, "--list", str(CUDA)], check=True, capture_output=True,
+                          text=True).stdout
+    assert all(HOST.search(line) for line in text.splitlines()) and "libcuda" not in text
+
+
+@with_cuda
+def test_without_a_driver_cuda_says_what_is_missing():
+    backend = _cuda.Backend("cuda", CUDA)
+    assert backend.is_there() and backend.library().sl_abi_version() == _library.ABI
+    if pathlib.Path("/dev/nvidiactl").exists():
+        assert _cuda.context_of(backend, 0, 1)
+        return
+    with pytest.raises(sluice.Unavailable, match="no CUDA device 0: there is no driver, or one th"):
+        _cuda.context_of(backend, 0, 1)
 
 
 @pytest.mark.parametrize("program", [

@@ -51,8 +51,8 @@ def test_an_older_processor_is_refused():
 
 
 @pytest.mark.parametrize("text, words", [
-    ("unsigned sl_abi_version(void) { return 999; }", "has ABI 999, and this package needs 4"),
-    ("unsigned sl_abi_version(void) { return 4; }", "too old for this package: it has no sl_"),
+    ("unsigned sl_abi_version(void) { return 999; }", "has ABI 999, and this package needs 5"),
+    ("unsigned sl_abi_version(void) { return 5; }", "too old for this package: it has no sl_"),
     ("int sl_other(void) { return 0; }", "is too old for this package: it has no number of its"),
     (None, "is not there: this is no whole installation")])
 def test_a_library_of_another_build_is_refused(tmp_path, build, text, words):

@@ -7,9 +7,9 @@ import numpy
 import pytest
 import sluice.torch as sluice_torch
 import torch
-from sluice import _applied
+from sluice import _device
 from sluice.torch import gated_loss
-from test_torch import ERF, same, small, tensors, way  # noqa: F401  pylint: disable=unused-import
+from torch_cases import ERF, same, tensors
 
 USES = {  # each is the first thing that is done with metrics, and gives a dict
     "values": lambda m: dict(zip(m, m.values())), "items": lambda m: {k: v for k, v in m.items()},
@@ -85,8 +85,8 @@ def test_a_gradient_that_is_kept_stays_as_it_is(small, factor, way):
 
 def test_a_gradient_that_is_not_kept_needs_no_memory(small, monkeypatch):
     arguments = tensors(small.packed())
-    made, whole = [], _applied.empty
-    monkeypatch.setattr(sluice_torch, "empty", lambda *a: made.append(whole(*a)) or made[-1])
+    made, whole = [], _device.empty
+    monkeypatch.setattr(_device, "empty", lambda *a: made.append(whole(*a)) or made[-1])
     for factor in (1.0, -1.7):
         loss = factor * gated_loss(**arguments, **ERF)[0]
         found, = torch.autograd.grad(loss, arguments["logp_new"])

@@ -1,0 +1,277 @@
+"""The gated loss where its tensors are: on the CPU, or on a CUDA device, in the order of PyTorch's
+current stream (spec N1.10). Internal: what sluice.torch, sluice.trl and sluice.verl share.
+
+A call on a device waits for its stream twice: for the mask, whose unmasked tokens are counted on
+the host, and for the sums. When it returns nothing of it is pending, so that no tensor needs
+record_stream; what it takes from PyTorch's allocator is of the current stream.
+"""
+import operator
+import re
+from pathlib import Path
+from typing import Any, ContextManager, Optional, Tuple
+
+import numpy
+import torch
+from torch import Tensor
+
+from . import _arrays, _batch, _cuda
+from ._compute import (
+    WORDS, Computed, Settings, begun, compute, loss_of, measure, needs)
+from ._errors import InvalidInput, Unavailable
+from ._gate import Gate
+from ._library import Batch, Context, lib, shared_context
+
+_LEGACY_STREAM = 1
+"""CUDA's name of the stream that PyTorch calls 0 (cudaStreamLegacy)."""
+
+
+class Torch:
+    """What PyTorch says of devices and streams. The tests have another one, which says it of the
+    simulator, so that all else here is what they execute."""
+
+    backend = _cuda.Backend("cuda", Path(__file__).parent / "lib" / "libsluice_cuda.so")
+    on_host = staticmethod(operator.attrgetter("is_cpu"))
+
+    @staticmethod
+    def number(tensor: Tensor) -> "Optional[int]":
+        """Of its CUDA device; None where it is elsewhere."""
+        return tensor.device.index if tensor.is_cuda else None
+
+    @staticmethod
+    def stream(number: int) -> int:
+        """The handle of this thread's current stream on a device."""
+        return int(torch.cuda.current_stream(number).cuda_stream) or _LEGACY_STREAM
+
+    @staticmethod
+    def guard(number: int) -> "ContextManager[Any]":
+        """Makes it the current device, and the one before again."""
+        return torch.cuda.device(number)
+
+    @staticmethod
+    def captures(number: int) -> bool:
+        """Whether the current stream of the current device is being captured."""
+        return bool(torch.cuda.is_current_stream_capturing())
+
+    @staticmethod
+    def like(tensor: Tensor) -> Tensor:
+        """Memory of its shape, float32."""
+        return torch.empty_like(tensor, requires_grad=False)
+
+    @staticmethod
+    def room(number: int, size: int) -> Tensor:
+        """Memory for so many numbers of binary64."""
+        return torch.empty(size, dtype=torch.float64, device=f"cuda:{number}")
+
+    @staticmethod
+    def moved(tensor: Tensor, number: int, dtype: torch.dtype) -> Tensor:
+        """The tensor there, of that type and contiguous; itself where it is so already."""
+        return tensor.detach().to(f"cuda:{number}", dtype).contiguous()
+
+    @staticmethod
+    def host(tensor: Tensor, dtype: "Optional[torch.dtype]" = None) -> Tensor:
+        """The tensor on the CPU, contiguous; itself where it is so already."""
+        return tensor.detach().to("cpu", dtype).contiguous()
+
+
+seam: Any = Torch
+
+SHARED_TOKENS = 1 << 17
+"""The tokens of a batch from which on threads share it: some 350 microseconds of one thread. Below,
+waking them costs more than they save where PyTorch's own threads still wait for work."""
+
+
+def context_for(logp_new: Tensor) -> Context:
+    """The process's context for a batch on the CPU, with PyTorch's number of threads where it is
+    long."""
+    return shared_context(torch.get_num_threads() if logp_new.numel() >= SHARED_TOKENS else 1)
+
+
+def empty(logp_new: Tensor, shape: "Tuple[int, ...]") -> "Tuple[Tensor, int]":
+    """A tensor for the gradient by usual log-probs on the CPU, and its address."""
+    tensor = torch.empty_like(logp_new)  # in half the time of one by its shape
+    return tensor, tensor.data_ptr()
+
+
+def home_of(logp_new: Tensor) -> "Optional[int]":
+    """The CUDA device on which log-probs lie, if this installation computes there. Refuses a
+    capture before copies are made, which would become part of it."""
+    if seam.on_host(logp_new) or not seam.backend.is_there():
+        return None
+    number: "Optional[int]" = seam.number(logp_new)
+    if number is not None:
+        _refuse_capture(number)
+    return number
+
+
+def _refuse_capture(number: int) -> None:
+    with seam.guard(number):
+        if seam.captures(number):
+            raise InvalidInput(
+                "the current stream is being captured into a CUDA graph, and the gated loss waits "
+                "for its stream, which a graph cannot hold: compute the loss outside of the "
+                "capture")
+
+
+def computed(logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tensor,
+             seq: "Optional[Tensor]", groups: "Optional[Tensor]", gate: Gate, settings: Settings,
+             denominators: object, logp_ref: "Optional[Tensor]",
+             entropy: "Optional[Tensor]") -> Computed:
+    """`compute` where logp_new is. Errors: those of `sluice.torch.gated_loss`."""
+    if seam.on_host(logp_new):
+        return compute(logp_new, logp_old, advantages, mask, seq, groups, gate, settings,
+                       denominators, logp_ref, entropy, context_for(logp_new), empty)
+    number = seam.number(logp_new)
+    if number is None:
+        raise _arrays.Wrong(f"logp_new is on {logp_new.device}, and this computes on the CPU and "
+                            "on CUDA: pass logp_new.cpu()")
+    if not seam.backend.is_there():
+        raise Unavailable(
+            f"logp_new is on {_name(logp_new)}, and this installation computes on the CPU alone: "
+            f"pass logp_new.cpu() and so on, or {_cuda.INSTALL}")
+    needs(settings, logp_ref, entropy)
+    _refuse_capture(number)
+    try:
+        context = _cuda.context_of(seam.backend, number, seam.stream(number))
+    except Unavailable as error:
+        raise Unavailable(f"logp_new is on {_name(logp_new)}: {error}; or pass logp_new.cpu() and "
+                          "so on") from error
+    with seam.guard(number):
+        call = _Call(context, number, logp_new, logp_old, advantages, mask, seq, logp_ref, entropy)
+        return call.run(gate, settings, denominators, groups)
+
+
+def _name(tensor: Tensor) -> str:
+    number = seam.number(tensor)
+    return str(tensor.device) if number is None else f"cuda:{number}"
+
+
+def _at(name: str, value: Tensor, kinds: "Tuple[torch.dtype, ...]", fix: str, number: int,
+        shape: "Optional[Tuple[int, ...]]") -> _arrays.Place:
+    """Where a tensor on that device begins, if it can be used as it is."""
+    if seam.number(value) != number:
+        raise _arrays.Wrong(f"{name} is on {_name(value)}, and logp_new on cuda:{number}: pass "
+                            f"{name}.to(logp_new.device)")
+    if value.layout != torch.strided:
+        raise _arrays.Wrong(f"{name} has layout {value.layout}: pass {name}.to_dense()")
+    if value.dtype not in kinds:
+        wanted = " or ".join(str(kind)[6:] for kind in kinds)
+        raise _arrays.Wrong(f"{name} is {str(value.dtype)[6:]}, not {wanted}: pass {name}.{fix}()")
+    if value.is_conj() or value.is_neg():
+        raise _arrays.Wrong(f"{name} is a lazy view: pass {name}.resolve_neg()")
+    if shape is not None and value.shape != shape:
+        raise _arrays.Wrong(f"{name} has shape {tuple(value.shape)}, and must have {tuple(shape)}")
+    begin = value.data_ptr()
+    if not value.is_contiguous() or begin % value.element_size():
+        raise _arrays.Wrong(f"{name} has strides {value.stride()} for shape {tuple(value.shape)}, "
+                            f"and must be contiguous: pass {name}.contiguous()")
+    return begin, tuple(value.shape), value
+
+
+class _Call:
+    """One call on a device: its tensors, and what the host needs of them."""
+
+    def __init__(self, context: _cuda.Context, number: int, logp_new: Tensor, logp_old: Tensor,
+                 advantages: Tensor, mask: Tensor, seq: "Optional[Tensor]",
+                 logp_ref: "Optional[Tensor]", entropy: "Optional[Tensor]") -> None:
+        def floats(name: str, value: "Optional[Tensor]") -> "Optional[_arrays.Place]":
+            return None if value is None else self._floats(name, value, shape)
+        self.context, self.number = context, number
+        new = self._floats("logp_new", logp_new, None)
+        shape = self.shape = new[1]
+        old = self._floats("logp_old", logp_old, shape)
+        live = _at("mask", mask, (torch.bool, torch.uint8), "bool", number, shape)
+        self.rows = self.given = _batch.rows_of(shape, _on_host(seq))
+        advantage = _batch.advantages_of(self._floats("advantages", advantages, None), shape,
+                                         self.rows)
+        self.by_sequence = advantage.by_sequence
+        ref, bits = floats("logp_ref", logp_ref), floats("entropy", entropy)
+        self.batch = Batch(new[0], old[0], ref[0] if ref else None, bits[0] if bits else None,
+                           live[0], None, advantage.by_sequence, None, 0, advantage.by_token)
+        self.logp_new = logp_new
+
+    def _floats(self, name: str, value: Tensor,
+                shape: "Optional[Tuple[int, ...]]") -> _arrays.Place:
+        return _at(name, value, (torch.float32,), "float", self.number, shape)
+
+    def _read(self, at: int, size: int, kind: Any) -> "numpy.ndarray[Any, Any]":
+        into = numpy.empty(size, kind)
+        self.context.read(into, at)
+        return into
+
+    def run(self, gate: Gate, settings: Settings, denominators: object,
+            groups: "Optional[Tensor]") -> Computed:
+        """gate: owns what the settings point to."""
+        batch, given = self.batch, self.given
+        mask = self._read(batch.mask or 0, self.logp_new.numel(), numpy.uint8)
+        wide = None
+        if settings.by_sequence:
+            self.rows = _batch.from_first(given, mask)
+            if self.by_sequence is not None:  # 0 for what lies before
+                wide = numpy.zeros(self.rows.size, numpy.float32)
+                wide[self.rows.own] = self._read(self.by_sequence, given.size, numpy.float32)
+        rows = self.rows
+        ends = None if groups is None else _arrays.offsets("groups", _on_host(groups), given.size)
+        block, numbers, sums, coefficients = begun(rows, _arrays.address(mask), settings,
+                                                   denominators)
+        room = seam.room(self.number, (WORDS + 2) * rows.size)  # sums, coefficients, advantages
+        there = room.data_ptr()
+        batch.seq, batch.n_seq = rows.begin, rows.size
+        batch.coefficient = there + 8 * WORDS * rows.size
+        writes = [(batch.coefficient, coefficients, 8 * rows.size)]
+        if wide is not None:
+            batch.advantage = batch.coefficient + 8 * rows.size
+            writes.append((batch.advantage, _arrays.address(wide), wide.nbytes))
+        d = seam.like(self.logp_new)
+        e = seam.like(self.logp_new) if settings.entropy_bonus > 0 else None
+        try:
+            self.context.gated_loss(d.data_ptr(), None if e is None else e.data_ptr(),
+                                    (there, sums, 8 * WORDS * rows.size), settings.objective, batch,
+                                    *writes)
+        except InvalidInput as error:
+            raise InvalidInput(_placed(str(error), rows)) from None
+        lib.sl_loss_measure(numbers, sums, rows.size)
+        if ends is not None:
+            measure(block, numbers, sums, settings.objective, self._copied(mask, wide),
+                    ends if rows.own is None else 2 * ends)
+        return Computed(loss_of(block, settings), d, e, ends is not None, block, rows)
+
+    def _copied(self, mask: "numpy.ndarray[Any, Any]", wide: Any) -> "_HostBatch":
+        """The batch with copies of what the measure of groups reads."""
+        size, batch = self.logp_new.numel(), self.batch
+        new, old = (self._read(at or 0, size, numpy.float32)
+                    for at in (batch.logp_new, batch.logp_old))
+        by_sequence, by_token = wide, None
+        if batch.token_advantage is not None:
+            by_token = self._read(batch.token_advantage, size, numpy.float32)
+        elif wide is None:
+            by_sequence = self._read(batch.advantage or 0, self.rows.size, numpy.float32)
+        address = _arrays.address
+        found = _HostBatch(
+            address(new), address(old), None, None, address(mask), self.rows.begin,
+            None if by_sequence is None else address(by_sequence), None, self.rows.size,
+            None if by_token is None else address(by_token))
+        found.owners = (new, old, mask, by_sequence, by_token)
+        return found
+
+
+class _HostBatch(Batch):
+    """With what holds its memory."""
+    owners: "Tuple[object, ...]"
+
+
+def _on_host(offsets: "Optional[Tensor]") -> "Optional[Tensor]":
+    """B + 1 integers, which the library reads on the host."""
+    found: "Optional[Tensor]" = seam.host(offsets) if isinstance(offsets, Tensor) else offsets
+    return found
+
+
+_TOKEN = re.compile(r"(?:logp_new|logp_old|logp_ref|entropy|token_advantage|of token )\s?\[(\d+)\]")
+
+
+def _placed(text: str, rows: _batch.Rows) -> str:
+    """A message of a device, which names a token, with the token's sequence."""
+    found = _TOKEN.search(text)
+    if found:
+        row = int(numpy.searchsorted(rows.seq, int(found[1]), "right")) - 1
+        text = f"{text[:found.end()]} (sequence {row}){text[found.end():]}"
+    return _batch.in_callers_words(text, rows.own)

@@ -1,0 +1,136 @@
+"""sluice.torch.gated_loss on CUDA devices, which the simulator plays: what is refused, with its
+place and its remedy, and the next call works."""
+import pathlib
+
+import numpy
+import pytest
+import sluice.torch as sluice_torch
+import torch
+from simulated import on_both, planted
+from sluice import _applied, _cuda
+from sluice.torch import gated_loss
+from torch_cases import ERF, EVERYTHING, assert_equal, same, tensors
+
+import sluice
+
+LEVELS = ("token", "sequence")
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name, words", [
+    ("logp_new", r"logp_new\[13\] \(sequence 3\) is not finite"),
+    ("logp_old", r"logp_old\[13\] \(sequence 3\) is not finite"),
+    ("logp_ref", r"logp_ref\[13\] \(sequence 3\) is not finite"),
+    ("entropy", r"entropy\[13\] \(sequence 3\) is not finite"),
+    ("advantages", r"advantage\[3\] is not finite")])
+def test_numbers_that_are_not_finite(small, device, way, level, name, words):
+    arguments = tensors(small.packed(), grad=False)
+    settings = dict(ERF, level=level, **EVERYTHING)
+    index = 3 if name == "advantages" else 13  # the first token of sequence 3, which counts
+    wrong = device.arguments(planted(arguments, name, index, numpy.nan))
+    with pytest.raises(sluice.InvalidInput, match=words):
+        gated_loss(**wrong, **settings)
+    with pytest.raises(sluice.InvalidInput, match=words.replace("is not finite", "is nan")):
+        gated_loss(**planted(arguments, name, index, numpy.nan), **settings)
+    assert_equal(*on_both(device, tensors(small.packed()), settings))  # the next call works
+
+
+def test_token_advantages_that_are_not_finite(small, device):
+    arguments = tensors(small.padded(0, 0, fill=0), grad=False)
+    arguments["advantages"] = torch.ones(arguments["mask"].shape)
+    wrong = device.arguments(planted(arguments, "advantages", 51, numpy.inf))
+    with pytest.raises(sluice.InvalidInput, match=r"token_advantage\[51\] \(sequence 3\) is not f"):
+        gated_loss(**wrong, **ERF)
+
+
+@pytest.mark.parametrize("change, words", [
+    (lambda x: x["logp_new"].double(), r"logp_new is float64, not float32: pass logp_new\.float"),
+    (lambda x: x["mask"].long(), r"mask is int64, not bool or uint8: pass mask\.bool\(\)"),
+    (lambda x: x["logp_old"].bfloat16(), r"logp_old is bfloat16, not float32: pass logp_old\.fl"),
+    (lambda x: x["logp_old"][:1], r"logp_old has shape \(1, 17\), and must have \(4, 17\)"),
+    (lambda x: x["advantages"][:3], r"advantages has shape \(3,\), and must have \(4,\)")])
+def test_what_does_not_fit_is_refused_with_its_remedy(small, device, change, words, way):
+    arguments = tensors(small.padded(0, 0, fill=0), grad=False)
+    name = words.split(" ", 1)[0]
+    there = device.arguments(dict(arguments, **{name: change(arguments)}))
+    with pytest.raises(sluice.InvalidInput, match=words):
+        gated_loss(**there, **ERF)
+
+
+def test_strides_views_and_what_is_no_tensor(small, device):
+    there = device.arguments(tensors(small.padded(0, 0, fill=0), grad=False))
+    old = there["logp_old"]
+    for wrong, words in (
+            (old.T.contiguous().T, r"logp_old is on cpu, and logp_new on cuda:0: pass "
+                                   r"logp_old\.to\(logp_new\.device\)"),
+            (device.empty(0, (4, 34), torch.float32)[:, ::2],
+             r"logp_old has strides \(34, 2\).*pass logp_old\.contiguous\(\)"),
+            (torch.sparse_coo_tensor([[1], [2]], device.empty(0, (1,), torch.float32), (4, 17)),
+             r"logp_old has layout torch\.sparse_coo: pass logp_old\.to_dense\(\)"),
+            (device.raw(0, 273, torch.float32, 1).view(4, 17), r"pass logp_old\.contiguous\(\)"),
+            (torch._neg_view(old), r"lazy view: pass logp_old\.resolve_neg\(\)"),
+            (device.raw(0, 300)[1:273].numpy().view(numpy.float32), "logp_old is a ndarray"),
+            (device.raw(0, 300)[0:272].view(torch.float32).view(4, 17)[:0],
+             r"logp_old has shape \(0, 17\)")):
+        with pytest.raises(sluice.InvalidInput, match=words):
+            gated_loss(**dict(there, logp_old=wrong), **ERF)
+
+
+@pytest.mark.parametrize("name", ["logp_old", "advantages", "mask", "logp_ref", "entropy"])
+def test_devices_are_not_mixed(small, device, name, way):
+    arguments = tensors(small.packed(), grad=False)
+    there = device.arguments(arguments)
+    for wrong, where in ((arguments[name], "cpu"), (device.put(arguments[name], 1), "cuda:1")):
+        with pytest.raises(sluice.InvalidInput, match=(
+                rf"{name} is on {where}, and logp_new on cuda:0: pass "
+                rf"{name}\.to\(logp_new\.device\)")):
+            gated_loss(**dict(there, **{name: wrong}), **ERF)
+
+
+def test_without_a_cuda_library(small, device, monkeypatch, tmp_path):
+    arguments = tensors(small.packed(), grad=False)
+    there = device.arguments(arguments)
+    monkeypatch.setattr(device, "backend", _cuda.Backend("cuda", tmp_path / "libsluice_cuda.so"))
+    with pytest.raises(sluice.Unavailable, match=(
+            r"logp_new is on cuda:0, and this installation computes on the CPU alone: pass "
+            r"logp_new\.cpu\(\).* -C cmake\.define\.SLUICE_CUDA=ON.*ci/wheel --cuda")):
+        gated_loss(**there, **ERF)
+    names = ("logp_new", "logp_old", "advantages", "mask")
+    padded = tensors(small.padded(0, 0, fill=0), grad=False)
+    moved = [device.put(padded[name]) for name in names]  # a trainer's is computed on copies
+    assert same(_applied.applied(*moved, **ERF)[0],
+                _applied.applied(*(padded[name] for name in names), **ERF)[0])
+    library = tmp_path / "libsluice_cuda.so"
+    for data, words in ((b"", "file too short"), (None, "has no number of its ABI")):
+        library.write_bytes(pathlib.Path(a_library()).read_bytes() if data is None else data)
+        with pytest.raises(sluice.Unavailable, match=rf"{words}.*SLUICE_CUDA=ON"):
+            gated_loss(**there, **ERF)
+
+
+def test_without_a_driver(small, device, build, monkeypatch):
+    """By the library that ships; with a GPU there is nothing to say."""
+    backend = _cuda.Backend("cuda", build / "kernels" / "cuda" / "libsluice_cuda.so")
+    if not backend.is_there() or torch.cuda.is_available():
+        pytest.skip("a build without CUDA, or a machine with it")
+    there = device.arguments(tensors(small.packed(), grad=False))
+    monkeypatch.setattr(device, "backend", backend)
+    with pytest.raises(sluice.Unavailable, match=(
+            "logp_new is on cuda:0: no CUDA device 0: there is no driver, or one that is older "
+            r"than this build's runtime; or pass logp_new\.cpu\(\)")):
+        gated_loss(**there, **ERF)
+
+
+def a_library():
+    """One of another project."""
+    with open("/proc/self/maps", encoding="utf-8") as maps:
+        return next(line.split()[-1] for line in maps if "/libm.so" in line)
+
+
+def test_a_device_without_a_kernel_is_refused(small, monkeypatch):
+    arguments = {name: x.to("meta") for name, x in tensors(small.packed(), grad=False).items()
+                 if name != "seq"}
+    for looks in (False, True):
+        monkeypatch.setattr(sluice_torch, "_nothing_looks", lambda *a: looks)
+        with pytest.raises(sluice.InvalidInput, match=(
+                r"logp_new is on meta, and this computes on the CPU and on CUDA: pass logp_n")):
+            gated_loss(**arguments, seq=[0, 9, 13, 13, 30], **ERF)

@@ -1,0 +1,331 @@
+"""sluice.torch.gated_loss on the caller's streams and devices, which the simulator plays: contexts,
+threads, captures, interruptions, children of fork, and the end."""
+import gc
+import os
+import signal
+import subprocess
+import sys
+import threading
+import weakref
+
+import numpy
+import pytest
+import sluice.torch as sluice_torch
+import torch
+from simulated import planted
+from sluice import _applied, _cuda, _device
+from sluice._compute import Computed
+from sluice.torch import gated_loss
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch_cases import ERF, EVERYTHING, assert_equal, gradients, same, tensors
+
+import sluice
+
+
+def test_two_devices_and_the_threads_own(small, device):
+    arguments = tensors(small.packed())
+    one = gradients(arguments, ERF)
+    for mine in (0, 1):
+        device.lib.sl_simulation_set_device(mine)
+        for number in (0, 1, 0):
+            assert_equal(one, gradients(device.arguments(arguments, number), ERF))
+            assert device.lib.sl_simulation_device() == mine
+    device.lib.sl_simulation_set_device(0)
+    assert {key[1] for key in _cuda._table} == {0, 1}
+
+
+def test_streams_of_the_caller(small, device):
+    """Each has a context, which calls on it share, by turns."""
+    arguments = tensors(small.packed())
+    one = gradients(arguments, ERF)
+    there = device.arguments(arguments)
+    streams = [device.new_stream() for _ in range(3)]
+    for stream in [*streams, *reversed(streams)]:
+        with device.on_stream(stream):
+            assert_equal(one, gradients(there, ERF))
+    assert [key[2] for key in _cuda._table] == [streams[2], streams[1], streams[0]]
+
+
+@pytest.mark.parametrize("level", ["token", "sequence"])
+def test_what_the_stream_still_holds_comes_first(small, device, level):
+    """Work of the caller's that fills the mask and the old log-probs, and may not have run yet."""
+    arguments = tensors(small.padded(0, 0, fill=-1))
+    there = device.arguments(arguments)
+    arguments["mask"].fill_(True), arguments["logp_old"].fill_(0.0)
+    wanted = gradients(arguments, dict(ERF, level=level))
+    for _ in range(8):
+        stream = device.new_stream()
+        there["logp_old"], there["mask"] = (device.put(torch.zeros(4, 17)),
+                                            device.put(torch.zeros(4, 17, dtype=torch.bool)))
+        there["logp_old"].fill_(numpy.nan)
+        for name, byte in (("logp_old", 0), ("mask", 1)):
+            x = there[name]
+            device.lib.sl_simulation_fill(stream, x.data_ptr(), byte, x.numel() * x.element_size())
+        with device.on_stream(stream):
+            assert_equal(wanted, gradients(there, dict(ERF, level=level)))
+
+
+def test_the_table_of_contexts_is_bounded(small, device, monkeypatch):
+    monkeypatch.setattr(_cuda, "CONTEXTS", 3)
+    arguments = tensors(small.packed())
+    one, there = gradients(arguments, ERF), device.arguments(arguments)
+    streams = [device.new_stream() for _ in range(5)]
+    for stream in [*streams, *streams[:2]]:
+        with device.on_stream(stream):
+            assert_equal(one, gradients(there, ERF))
+    assert [key[2] for key in _cuda._table] == [streams[4], streams[0], streams[1]]
+    kept = weakref.ref(next(iter(_cuda._table.values())))
+    with device.on_stream(streams[2]):
+        gated_loss(**there, **ERF)
+    gc.collect()
+    assert kept() is None  # what was dropped is destroyed
+
+
+def test_threads_with_streams_of_their_own(small, device):
+    arguments = tensors(small.packed(), grad=False)
+    settings = dict(ERF, **EVERYTHING)
+    wanted = sluice.gated_loss(**small.packed(), **settings).gradient
+    there, wrong = device.arguments(arguments), []
+
+    def work(stream):
+        for _ in range(4):
+            new = there["logp_new"].detach().requires_grad_()
+            with device.on_stream(stream):
+                loss, _ = gated_loss(**dict(there, logp_new=new), **settings)
+            loss.backward()
+            if not same(new.grad, wanted):
+                wrong.append(stream)
+    shared = device.new_stream()
+    threads = [threading.Thread(target=work, args=(stream,)) for stream in (
+        device.new_stream(), device.new_stream(), shared, shared)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong and len(_cuda._table) == 3
+
+
+def test_an_error_is_its_own_calls(small, device):
+    """Two threads on one stream, one with a number that is not finite: the other never sees it."""
+    right = device.arguments(tensors(small.packed(), grad=False))
+    wrong = device.arguments(planted(tensors(small.packed(), grad=False), "logp_new", 13,
+                                     numpy.nan))
+    seen = {"right": [], "wrong": []}
+
+    def work(name, arguments):
+        for _ in range(6):
+            try:
+                gated_loss(**arguments, **ERF)
+                seen[name].append("")
+            except sluice.InvalidInput as error:
+                seen[name].append(str(error))
+    threads = [threading.Thread(target=work, args=x) for x in (("right", right), ("wrong", wrong))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen["right"] == [""] * 6 and all("logp_new[13]" in text for text in seen["wrong"])
+
+
+def test_a_capture_is_refused_and_stays_valid(small, device, way, monkeypatch):
+    there = device.arguments(tensors(small.packed(), grad=False))
+    stream = device.new_stream()
+    for _ in range(2):  # without a context on this stream, and with one
+        with device.on_stream(stream):
+            device.lib.sl_simulation_capture(stream)
+            for asked in (False, True):  # by the library, and before by PyTorch
+                monkeypatch.setattr(device, "captures", lambda number: asked)
+                with pytest.raises(sluice.InvalidInput, match="captured into a.* graph"):
+                    gated_loss(**there, **ERF)
+            assert device.lib.sl_simulation_end_capture(stream) == 0  # valid, of no operation
+            monkeypatch.setattr(device, "captures", lambda number: False)
+            assert torch.isfinite(gated_loss(**there, **ERF)[0])
+
+
+def test_a_trainers_loss_makes_no_copies_in_a_capture(small, device, monkeypatch):
+    there = device.arguments(tensors(small.padded(0, 0, fill=0), grad=False))
+    monkeypatch.setattr(device, "captures", lambda number: True)
+    monkeypatch.setattr(device, "moved", None)
+    with pytest.raises(sluice.InvalidInput, match="captured into a CUDA graph"):
+        _applied.applied(*(there[name] for name in ("logp_new", "logp_old", "advantages", "mask")))
+
+
+def test_an_interruption_leaves_nothing_in_the_stream(small, device, monkeypatch):
+    there = device.arguments(planted(tensors(small.packed(), grad=False), "logp_new", 13,
+                                     numpy.nan))
+    right = device.arguments(tensors(small.packed(), grad=False))
+    gated_loss(**right, **ERF)
+    whole = device.lib.sl_memory_read
+
+    def interrupted(handle, to, at, size):
+        if size % 96 == 0:  # the sums: the kernel has yet to run, and leaves an error
+            raise KeyboardInterrupt
+        return whole(handle, to, at, size)
+    monkeypatch.setattr(device.lib, "sl_memory_read", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        gated_loss(**there, **ERF)
+    monkeypatch.setattr(device.lib, "sl_memory_read", whole)
+    assert torch.isfinite(gated_loss(**right, **ERF)[0])
+
+
+def test_a_call_waits_twice_and_keeps_nothing(small, device, monkeypatch):
+    there = device.arguments(tensors(small.packed(), grad=False))
+    gated_loss(**there, **ERF)
+    waits, whole = [], device.lib.sl_memory_read
+    monkeypatch.setattr(device.lib, "sl_memory_read", lambda *a: waits.append(a) or whole(*a))
+    loss, metrics = gated_loss(**there, **ERF)
+    assert len(waits) == 2 and not loss.requires_grad
+    kept = [weakref.ref(there[name]) for name in ("logp_old", "mask", "advantages")]
+    del there, loss, metrics
+    gc.collect()
+    assert [ref() for ref in kept] == [None] * 3
+
+
+def in_child(work):
+    """What a child of fork writes, and how it ends."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        try:
+            os.write(writer, str(work()).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        text = pipe.read().decode()
+    os.waitpid(child, 0)
+    return text
+
+
+def test_a_child_of_fork_leaves_the_parents_contexts(small, device, monkeypatch):
+    arguments = tensors(small.packed(), grad=False)
+    there = device.arguments(arguments)
+    one = gated_loss(**there, **ERF)[0]
+    calls, destroy = [], device.lib.sl_context_destroy
+    monkeypatch.setattr(device.lib, "sl_context_destroy", lambda *a: calls.append(a) or destroy(*a))
+
+    def work():
+        device.owner.clear()
+        gc.collect()
+        try:
+            gated_loss(**there, **ERF)
+        except sluice.Unavailable as error:
+            assert same(gated_loss(**arguments, **ERF)[0], one)  # the CPU's are the child's own
+            return f"{len(calls)} {error}"
+        return "computed"
+    text = in_child(work)
+    assert "'spawn'" in text
+    assert text.startswith("0 logp_new is on cuda:0: this process is a child of fork")
+    assert same(gated_loss(**there, **ERF)[0], one)
+    monkeypatch.setattr(_cuda.Context, "forget", lambda context: None)
+    assert not in_child(work).startswith("0 ")
+
+
+PROGRAM = """
+import sys, threading, time, torch
+sys.path[:0] = {paths!r}
+from simulated import Simulator
+from sluice import _cuda, _device
+from sluice.torch import gated_loss
+device = _device.seam = Simulator({build!r})
+x = device.put(torch.zeros(1, 8))
+arguments = x, x, device.put(torch.ones(1)), device.put(torch.ones(1, 8, dtype=torch.bool))
+destroy = device.lib.sl_context_destroy
+device.lib.sl_context_destroy = lambda handle: print("destroyed") or destroy(handle)
+def spin():
+    while True:
+        try:
+            gated_loss(*arguments)
+        except Exception as error:
+            print(error)
+            time.sleep(60)
+if {thread}:
+    threading.Thread(target=spin, daemon=True).start()
+    time.sleep(0.3)
+print("loss", float(gated_loss(*arguments)[0]))
+"""
+
+
+@pytest.mark.parametrize("thread", [False, True])
+def test_at_the_end_contexts_are_released(build, thread):
+    code = PROGRAM.format(paths=[os.path.dirname(__file__)], build=str(build), thread=thread)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "loss -1.0" in done.stdout and not done.stderr
+    # The simulator's own two are left to the system: CUDA would be gone.
+    assert done.stdout.count("destroyed") == 1
+
+
+def test_after_the_end_there_are_no_contexts(small, device, monkeypatch):
+    there = device.arguments(tensors(small.packed(), grad=False))
+    gated_loss(**there, **ERF)
+    context = next(iter(_cuda._table.values()))  # as a daemon thread still has it
+    monkeypatch.setattr(_cuda, "_over", "")
+    _cuda._at_end()
+    for call in (lambda: gated_loss(**there, **ERF), lambda: context.read(numpy.empty(8), 0),
+                 lambda: context.gated_loss(0, None, (0, 0, 0), None, None)):
+        with pytest.raises(sluice.Unavailable, match="the interpreter ends"):
+            call()
+
+
+def test_what_pytorch_says_of_devices(monkeypatch):
+    asked = []
+
+    class Stream:
+        cuda_stream = 0
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda n: asked.append(n) or Stream)
+    assert _device.Torch.stream(1) == 1 and asked == [1]  # cudaStreamLegacy
+    Stream.cuda_stream = 2**47 + 16
+    assert _device.Torch.stream(0) == 2**47 + 16
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
+    assert _device.Torch.captures(0) is True
+    assert isinstance(_device.Torch.guard(2), torch.cuda.device)
+    with FakeTensorMode():
+        fake = torch.empty(2, device="cuda:3")
+        assert _device.Torch.number(fake) == 3 and not _device.Torch.on_host(fake)
+    assert _device.Torch.number(torch.ones(1)) is None
+    x = torch.ones(2, requires_grad=True)
+    assert _device.Torch.on_host(x) and not _device.Torch.on_host(x.to("meta"))
+    assert not _device.Torch.like(x).requires_grad
+
+
+def on_fake_cuda(small):
+    """A batch of tensors that have a device and no memory."""
+    return {name: torch.empty(x.shape, dtype=x.dtype, device="cuda:0")
+            for name, x in tensors(small.padded(0, 0, fill=0), grad=False).items()}
+
+
+@pytest.mark.parametrize("bonus", [0.0, 0.5])
+def test_devices_of_the_operators_results(small, bonus, monkeypatch):
+    """As the fake says them, and as the kernel makes them."""
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        arguments = on_fake_cuda(small)
+        found = []
+        monkeypatch.setattr(sluice_torch, "_forward_op", lambda *a: found.append(
+            (sluice_torch._fake_forward(*a), sluice_torch._forward(*a))) or found[0][0])
+        like = torch.empty_like(arguments["logp_new"])
+        monkeypatch.setattr(sluice_torch, "computed", lambda *a: Computed(
+            1.0, like, like if bonus else None, False, numpy.zeros(99), None))
+        loss, metrics = gated_loss(**arguments, **ERF, entropy_bonus=bonus)
+        said, made = ([(x.device.type, x.dtype, x.shape) for x in row] for row in found[0])
+        assert said == made and [device for device, _, _ in said] == ["cuda"] * 3 + ["cpu"]
+        assert loss.is_cuda and metrics["tokens"].is_cpu
+
+
+@pytest.mark.parametrize("name", ["logp_old", "advantages", "mask", "logp_ref", "entropy"])
+def test_the_operator_does_not_mix_devices(small, name):
+    with FakeTensorMode():
+        arguments = on_fake_cuda(small)
+        gated_loss(**arguments, **ERF)
+        for wrong in ("cpu", "cuda:1"):
+            with pytest.raises(sluice.InvalidInput, match=(
+                    rf"{name} is on {wrong}, and logp_new on cuda:0: pass {name}\.to\(logp_new")):
+                gated_loss(**dict(arguments, **{name: torch.empty(
+                    arguments[name].shape, dtype=arguments[name].dtype, device=wrong)}), **ERF)
+
+
+def test_the_operator_has_a_kernel_for_cuda():
+    for name in ("sluice::gated_loss", "sluice::gated_loss_backward"):
+        for key in ("CPU", "CUDA", "AutocastCPU", "AutocastCUDA")[:2 if "back" in name else 4]:
+            assert torch._C._dispatch_has_kernel_for_dispatch_key(name, key), (name, key)
