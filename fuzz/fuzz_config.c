@@ -2,6 +2,7 @@
  * --set argument a line. What is accepted prints as a file that reads back to the same bits. */
 #include "input.h"
 
+#include "kernels/support/text_stream.h"
 #include "trainer/config/config.h"
 
 #include <stdio.h>
@@ -20,11 +21,13 @@ static size_t split_lines(char *text, const char *sets[SETS_MAX]) {
 
 /* All values as text; freed by the caller. */
 static char *print(const sl_config *config, int with_help, size_t *size) {
-  char *text = NULL;
+  sl_text_stream made;
   sl_error err;
-  FILE *memory = open_memstream(&text, size);
-  if (!memory || sl_config_print(config, memory, with_help, &err) != SL_OK || fclose(memory) != 0)
-    abort();
+  FILE *out = sl_text_stream_open(&made);
+  if (!out || sl_config_print(config, out, with_help, &err) != SL_OK) abort();
+  char *text = sl_text_stream_close(&made);
+  *size = made.size;
+  if (!text) abort();
   return text;
 }
 

@@ -47,7 +47,8 @@ const char *sl_side_name(const sl_report *report, int positive);
 unsigned long long sl_report_float_violations(const sl_report *report);
 /* Was every binary32 ratio looked at? Of a gate of two arguments never: values of p are listed. */
 int sl_report_exhaustive(const sl_report *report);
-/* 1 if every property has the verdict that the file expects; else says on `out` which has not. */
+/* 1 if every property has the verdict that the file expects; else says on `out`, which may be NULL,
+ * which has not. */
 int sl_report_expected(FILE *out, const sl_report *report);
 
 void sl_report_text(FILE *out, const sl_report *report);

@@ -76,7 +76,9 @@ static void definition_lines(char *out, size_t size, const char *name) {
 sl_status sl_gate_kernel_compare(const sl_gate_definition *def, const sl_gate_definition *from,
                                  int s, sl_error *err) {
   char lines[600] = "";
-  if (sl_gate_same(def, from, s, def->f[s] == SL_NO_REF)) return SL_OK;
+  const int is_same = sl_gate_same(def, from, s, def->f[s] == SL_NO_REF);
+  if (is_same < 0) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory for a gate", def->file);
+  if (is_same) return SL_OK;
   definition_lines(lines, sizeof lines, from->name);
   return sl_fail(err, SL_ERR_INPUT,
                  "%s:%d:%d: expected kernel %s alone, or beside it what it computes for A %s 0:%s",

@@ -33,7 +33,7 @@ typedef struct {
 
 typedef struct {
   atom atom[ATOMS];
-  int atoms, full;
+  int atoms, no_memory;
 } table;
 
 static int64_t common(int64_t a, int64_t b) {
@@ -151,12 +151,12 @@ static form intern(table *x, const atom *want, const form *argument, int power) 
     for (int k = 0; k < want->arguments && equal; k++) equal = same(a->argument[k], &argument[k]);
     if (equal) break;
   }
-  if (i == ATOMS || x->full) return nothing();
+  if (i == ATOMS || x->no_memory) return nothing();
   if (i == x->atoms) {
     x->atom[i] = *want;
     for (int k = 0; k < want->arguments; k++) {
       if (!(x->atom[i].argument[k] = malloc(sizeof(form)))) {
-        x->atom[i].arguments = k, x->atoms++, x->full = 1;
+        x->atom[i].arguments = k, x->atoms++, x->no_memory = 1;
         return nothing();
       }
       *x->atom[i].argument[k] = argument[k];
@@ -265,8 +265,10 @@ static form form_of(table *x, const sl_gate_definition *def, int positive, int w
   sl_tree_init(&tree);
   sl_gate_definition_roots(def, positive, NULL, &tree, &f, &w);
   const sl_ref root = weight ? w : f;
-  form *v = tree.failed || root == SL_NO_REF ? NULL : calloc((size_t)root + 1, sizeof *v);
+  const int has_root = !tree.failed && root != SL_NO_REF;
+  form *v = has_root ? calloc((size_t)root + 1, sizeof *v) : NULL;
   unsigned char *live = v ? calloc((size_t)root + 1, 1) : NULL;
+  if (has_root ? !live : tree.failed && tree.count < SL_TREE_LIMIT) x->no_memory = 1;
   if (live) {
     sl_tree_mark(&tree, root, live);
     for (uint32_t i = 0; i <= root; i++)
@@ -281,9 +283,9 @@ static form form_of(table *x, const sl_gate_definition *def, int positive, int w
 int sl_gate_same(const sl_gate_definition *a, const sl_gate_definition *b, int positive,
                  int weight) {
   table *x = calloc(1, sizeof *x);
-  if (!x) return 0;
+  if (!x) return -1;
   const form left = form_of(x, a, positive, weight), right = form_of(x, b, positive, weight);
-  const int result = same(&left, &right);
+  const int result = x->no_memory ? -1 : same(&left, &right);
   for (int i = 0; i < x->atoms; i++)
     for (int k = 0; k < x->atom[i].arguments; k++) free(x->atom[i].argument[k]);
   free(x);

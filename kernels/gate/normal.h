@@ -7,7 +7,8 @@
 #include "definition.h"
 
 /* 1: f (weight: f' or the weight) of one side of both definitions has one normal form, parameters
- * being told apart by name. 0: not the same, or larger than normal forms may be. */
+ * being told apart by name. 0: not the same, or larger than normal forms may be. -1: memory is
+ * short. */
 int sl_gate_same(const sl_gate_definition *a, const sl_gate_definition *b, int positive,
                  int weight);
 

@@ -60,6 +60,12 @@ int sl_cli_fail(const char *command, const sl_error *err) {
   return sl_exit_code(err->status);
 }
 
+int sl_cli_fail_memory(const char *command) {
+  sl_error err;
+  sl_fail(&err, SL_ERR_MEMORY, "not enough memory");
+  return sl_cli_fail(command, &err);
+}
+
 /* --version of every command, and -h for --help, which argp does not have. */
 static void add_common_options(int argc, char **argv) {
   static char version[64];
@@ -92,7 +98,7 @@ static void flush_at_exit(void) {
 int sl_cli_run(const char *name, sl_command *run, int argc, char **argv) {
   add_common_options(argc, argv);
   snprintf(shown, sizeof shown, "sluice%s%s", *name ? " " : "", name);
-  if (atexit(flush_at_exit) != 0) return SL_EXIT_SYSTEM;
+  if (atexit(flush_at_exit) != 0) return sl_cli_fail_memory(shown);
   argv[0] = shown;
   const int code = run(argc, argv);
   flush_output();

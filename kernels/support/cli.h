@@ -25,6 +25,8 @@ int sl_exit_code(sl_status status);
 /* Prints "sluice NAME: error: message" to stderr, with the limit on address space where memory was
  * short and there is one, and returns the exit code of the status. */
 int sl_cli_fail(const char *command, const sl_error *err);
+/* The same where memory is short. */
+int sl_cli_fail_memory(const char *command);
 
 /* A text as a JSON string, with its quotes; a byte that is not UTF-8 becomes U+FFFD. */
 void sl_cli_json_text(FILE *out, const char *text);

@@ -24,7 +24,7 @@ sl_status sl_output_begin(sl_output *out, const char *path, sl_error *err) {
   const sl_status status = sl_output_check(path, err);
   if (status) return status;
   *out = (sl_output){.path = path};
-  out->stream = open_memstream(&out->text, &out->size);
+  out->stream = sl_text_stream_open(&out->made);
   return out->stream ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
 }
 
@@ -53,35 +53,33 @@ sl_status sl_output_check_place(const char *path, sl_error *err) {
   return error ? fail_place(path, error, err) : SL_OK;
 }
 
-static sl_status write_in_place(const sl_output *out, sl_error *err) {
-  const int fd = sl_open(out->path, O_WRONLY | O_TRUNC);
-  int failed = fd < 0 || sl_write_all(fd, out->text, out->size) != 0, saved = errno;
+static sl_status write_in_place(const char *path, sl_bytes text, sl_error *err) {
+  const int fd = sl_open(path, O_WRONLY | O_TRUNC);
+  int failed = fd < 0 || sl_write_all(fd, text.data, text.size) != 0, saved = errno;
   if (fd >= 0 && close(fd) != 0 && !failed) failed = 1, saved = errno;
   if (!failed) return SL_OK;
-  return sl_fail(err, SL_ERR_IO, "%s: %s", out->path, strerror(saved));
+  return sl_fail(err, SL_ERR_IO, "%s: %s", path, strerror(saved));
 }
 
-static sl_status write_text(const sl_output *out, sl_error *err) {
-  if (strcmp(out->path, "-") == 0) {
-    if (fwrite(out->text, 1, out->size, stdout) == out->size && fflush(stdout) == 0) return SL_OK;
+static sl_status write_text(const char *path, sl_bytes text, sl_error *err) {
+  if (strcmp(path, "-") == 0) {
+    if (fwrite(text.data, 1, text.size, stdout) == text.size && fflush(stdout) == 0) return SL_OK;
     return sl_fail(err, SL_ERR_IO, "standard output: %s", strerror(errno));
   }
-  if (is_special(out->path)) return write_in_place(out, err);
-  const sl_bytes piece = {out->text, out->size};
-  return sl_file_write(out->path, &piece, 1, err);
+  return is_special(path) ? write_in_place(path, text, err) : sl_file_write(path, &text, 1, err);
 }
 
 sl_status sl_output_end(sl_output *out, sl_error *err) {
-  const int complete = fclose(out->stream) == 0;
-  const sl_status status =
-      complete ? write_text(out, err) : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", out->path);
-  free(out->text);
+  char *text = sl_text_stream_close(&out->made);
+  const sl_bytes piece = {text, out->made.size};
+  const sl_status status = text ? write_text(out->path, piece, err)
+                                : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", out->path);
+  free(text);
   *out = (sl_output){0};
   return status;
 }
 
 void sl_output_abort(sl_output *out) {
-  fclose(out->stream);
-  free(out->text);
+  free(sl_text_stream_close(&out->made));
   *out = (sl_output){0};
 }

@@ -4,15 +4,13 @@
 
 #include <sluice/status.h>
 
-#include <stddef.h>
-#include <stdio.h>
+#include "text_stream.h"
 
 /* An output that is made in memory first, so that a failure leaves what stood at path. */
 typedef struct {
   const char *path; /* "-": standard output */
-  FILE *stream;     /* to be written */
-  char *text;
-  size_t size;
+  FILE *stream;     /* to be written: made's */
+  sl_text_stream made;
 } sl_output;
 
 /* SL_ERR_USAGE for a file of a run (spec F4), which what a command writes would destroy. NULL: no

@@ -1,6 +1,7 @@
 /* The records of a certificate outside its parts (spec G4.1, G4.2), one line each, in order. */
 #include "check.h"
 
+#include "memory_text.h"
 #include "parts_cover.h"
 
 #include <stdlib.h>
@@ -343,7 +344,7 @@ static char *line_buffer(void) {
 
 void slc_check_facts(check_result *out, const char *text, size_t size) {
   certificate_t *c = calloc(1, sizeof *c);
-  size_t length, length_of_facts;
+  memory_text_t statement, facts;
   const mpfr_exp_t least = mpfr_get_emin(), largest = mpfr_get_emax();
   mpfr_set_emin(mpfr_get_emin_min()); /* exp(-r^2) far out is small, not 0 */
   mpfr_set_emax(mpfr_get_emax_max());
@@ -351,9 +352,8 @@ void slc_check_facts(check_result *out, const char *text, size_t size) {
   if (!c) abort();
   c->r = (reader_t){.at = text, .end = text + size, .text = line_buffer()};
   c->text = line_buffer(), c->left = line_buffer(), c->right = line_buffer();
-  c->statement = open_memstream(&out->statement, &length);
-  c->facts = open_memstream(&out->facts, &length_of_facts);
-  if (!c->statement || !c->facts) abort();
+  slc_memory_text_open(&statement), slc_memory_text_open(&facts);
+  c->statement = statement.out, c->facts = facts.out;
   subject_init(&c->gate), subject_init(&c->need);
   c->need.side.source.old = -1;
   out->accepted = read_all(c, text);
@@ -361,7 +361,7 @@ void slc_check_facts(check_result *out, const char *text, size_t size) {
   out->sides = c->sides;
   snprintf(out->why, sizeof out->why, "%s", c->r.why);
   subject_clear(&c->gate), subject_clear(&c->need);
-  fclose(c->statement), fclose(c->facts);
+  out->statement = slc_memory_text_close(&statement), out->facts = slc_memory_text_close(&facts);
   free(c->r.text), free(c->text), free(c->left), free(c->right);
   free(c);
   mpfr_set_emin(least), mpfr_set_emax(largest);

@@ -316,8 +316,8 @@ void sl_certificate_requirement_part(sl_certificate *c, const sl_proof *proof, s
 sl_status sl_certificate_close(sl_certificate *c, sl_error *err) {
   if (!c) return SL_OK;
   sl_status status = SL_OK;
-  fflush(c->out.stream);
-  const XXH128_hash_t h = XXH3_128bits(c->out.text, c->out.size);
+  const char *text = sl_text_stream_flush(&c->out.made); /* NULL: sl_output_end says it */
+  const XXH128_hash_t h = XXH3_128bits(text, text ? c->out.made.size : 0);
   fprintf(c->out.stream, "digest %016llx%016llx\n", (unsigned long long)h.high64,
           (unsigned long long)h.low64);
   if (c->failed) {

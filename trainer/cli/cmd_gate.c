@@ -260,7 +260,7 @@ static int write_plot(const curves *c, const options *o) {
 
 static int plot_gates(const options *o) {
   curves *c = malloc(sizeof *c);
-  if (!c) return SL_EXIT_SYSTEM;
+  if (!c) return sl_cli_fail_memory("sluice gate");
   int code = fill_curves(c, o);
   if (code == SL_EXIT_OK) code = write_plot(c, o);
   free(c);

@@ -5,6 +5,7 @@
 #include "trainer/files/conversation.h"
 #include "trainer/files/end_tokens.h"
 #include "trainer/files/file.h"
+#include "trainer/files/json_text.h"
 #include "trainer/run/run_files.h"
 #include "trainer/run/run_template.h"
 
@@ -184,9 +185,11 @@ static sl_status encode_conversation(const sl_session *s, const char *text, cons
   json_error_t bad;
   sl_turn *turns = NULL;
   size_t count;
-  json_t *value = json_loads(text, JSON_DECODE_ANY | JSON_ALLOW_NUL, &bad);
-  sl_status status = value ? sl_conversation_read(&turns, &count, value, err)
-                           : sl_fail(err, SL_ERR_INPUT, "%s", bad.text);
+  json_t *value;
+  sl_status status =
+      sl_json_load(&value, "JSON", text, strlen(text), JSON_DECODE_ANY | JSON_ALLOW_NUL, &bad, err);
+  if (status == SL_ERR_INPUT) sl_fail(err, status, "%s", bad.text);
+  if (!status) status = sl_conversation_read(&turns, &count, value, err);
   if (!status) status = sl_tokenizer_encode_chat(s->tokenizer, turns, count, ids, n, err);
   free(turns);
   json_decref(value);

@@ -234,7 +234,7 @@ static sl_status decode_line(job *j, const char *line, size_t size, sl_error *er
   if (!status) status = sl_bpe_decode(j->bpe, j->ids.ids, j->ids.used, &j->text, err);
   if (status) return status;
   json_t *text = json_stringn(j->text.bytes ? j->text.bytes : "", j->text.used);
-  char *printed = text ? json_dumps(text, JSON_ENCODE_ANY) : NULL;
+  char *printed = text ? sl_json_dump(text, JSON_ENCODE_ANY) : NULL;
   json_decref(text);
   if (!printed) return sl_fail(err, SL_ERR_MEMORY, "no memory for a text");
   fputs("{\"ids\":", stdout);

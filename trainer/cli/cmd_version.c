@@ -3,12 +3,14 @@
 #include "kernels/support/cli.h"
 #include "kernels/support/cli_options.h"
 #include "kernels/support/version.h"
+#include "trainer/files/json_text.h"
 
 #include <sluice/kernels.h>
 
 #include <argp.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct {
@@ -116,10 +118,12 @@ static int print_json(void) {
   json_t *root = json_pack("{s:s, s:i, s:s, s:o, s:o}", "version", sl_version(), "numerics",
                            SL_NUMERICS_VERSION, "compiler", SLUICE_COMPILER, "backends", available,
                            "parts", built);
-  const int failed = !root || json_dumpf(root, stdout, JSON_INDENT(2)) != 0;
-  if (!failed) putchar('\n');
+  char *text = root ? sl_json_dump(root, JSON_INDENT(2)) : NULL;
   json_decref(root);
-  return failed ? SL_EXIT_SYSTEM : SL_EXIT_OK;
+  if (!text) return sl_cli_fail_memory("sluice version");
+  puts(text);
+  free(text);
+  return SL_EXIT_OK;
 }
 
 static const char *const cpu_kernels[] = {

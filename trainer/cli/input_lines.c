@@ -1,5 +1,7 @@
 #include "input_lines.h"
 
+#include "trainer/files/json_text.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +30,8 @@ sl_status sl_fail_input(size_t line, const sl_error *inner, sl_error *err) {
 
 sl_status sl_input_json(json_t **out, const char *text, size_t size, sl_error *inner) {
   json_error_t bad;
-  *out = json_loadb(text, size, JSON_DECODE_ANY | JSON_ALLOW_NUL, &bad);
-  if (*out) return SL_OK;
+  const sl_status status =
+      sl_json_load(out, "JSON", text, size, JSON_DECODE_ANY | JSON_ALLOW_NUL, &bad, inner);
+  if (status != SL_ERR_INPUT) return status;
   return sl_fail(inner, SL_ERR_INPUT, "1:%d: %s", bad.column > 0 ? bad.column : 1, bad.text);
 }

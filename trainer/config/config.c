@@ -27,10 +27,8 @@ static sl_status set_defaults(sl_config *config, sl_error *err) {
   for (unsigned i = 0; i < SL_KEY_COUNT; i++) {
     const sl_config_row *row = &sl_config_rows[i];
     const int plain = row->type != SL_CONFIG_TEXT;
-    if (row->type != SL_CONFIG_VALUES &&
-        !sl_config_assign(config, (sl_config_key)i, NULL, row->standard, plain))
-      return sl_fail(err, SL_ERR_MEMORY, "the default of %s.%s cannot be set", row->section,
-                     row->key);
+    if (row->type != SL_CONFIG_VALUES)
+      SL_TRY(sl_config_assign(config, (sl_config_key)i, NULL, row->standard, plain, err));
   }
   return SL_OK;
 }
@@ -80,7 +78,9 @@ static sl_status set_argument(sl_config *config, size_t number, const char *text
     return sl_fail(err, SL_ERR_USAGE, "--set %zu: %.*s: expected UTF-8 text", number,
                    (int)(equals - text), text);
   const int plain = row->type != SL_CONFIG_TEXT; /* on the command line an empty text is a text */
-  if (!sl_config_assign(config, key, name, equals + 1, plain)) {
+  const sl_status status = sl_config_assign(config, key, name, equals + 1, plain, err);
+  if (status == SL_ERR_MEMORY) return status;
+  if (status) {
     char meant[SL_SUGGESTION];
     if (dot2) sl_config_expected_parameter(key, equals + 1, "a number", expected, sizeof expected);
     sl_config_suggest_value(meant, sizeof meant, key, equals + 1);

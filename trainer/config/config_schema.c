@@ -223,14 +223,14 @@ static int read_bool(const char *text, int *out) {
   return 1;
 }
 
-static int read_text(const char *text, int plain, char **out) {
+static sl_status read_text(const char *text, int plain, char **out, sl_error *err) {
   if (plain && (strcmp(text, "") == 0 || strcmp(text, "~") == 0 || strcmp(text, "null") == 0))
-    return 0; /* YAML's null */
+    return SL_ERR_INPUT; /* YAML's null */
   char *copy = strdup(text);
-  if (!copy) return 0;
+  if (!copy) return sl_fail(err, SL_ERR_MEMORY, "no memory for a text");
   free(*out);
   *out = copy;
-  return 1;
+  return SL_OK;
 }
 
 /* Parameters of gates are used as binary32, weights of rewards as binary64 (spec F2.2). */
@@ -264,25 +264,32 @@ static int read_parameter(sl_config_key key, const char *name, const char *text,
   return 1;
 }
 
-int sl_config_assign(sl_config *config, sl_config_key key, const char *name, const char *text,
-                     int plain) {
+sl_status sl_config_assign(sl_config *config, sl_config_key key, const char *name, const char *text,
+                           int plain, sl_error *err) {
   const sl_config_row *row = &sl_config_rows[key];
   void *value = sl_config_value(config, key);
+  int is_read = 0;
   switch (row->type) {
     case SL_CONFIG_INT:
-      return plain && read_int(text, row, value);
+      is_read = plain && read_int(text, row, value);
+      break;
     case SL_CONFIG_REAL:
-      return plain && read_real(text, row, value);
+      is_read = plain && read_real(text, row, value);
+      break;
     case SL_CONFIG_REAL32:
-      return plain && read_real32(text, row, value);
+      is_read = plain && read_real32(text, row, value);
+      break;
     case SL_CONFIG_BOOL:
-      return plain && read_bool(text, value);
+      is_read = plain && read_bool(text, value);
+      break;
     case SL_CONFIG_CHOICE:
-      return read_choice(text, row->words, value);
+      is_read = read_choice(text, row->words, value);
+      break;
     case SL_CONFIG_TEXT:
-      return read_text(text, plain, value);
+      return read_text(text, plain, value, err);
     case SL_CONFIG_VALUES:
-      return plain && name && read_parameter(key, name, text, value);
+      is_read = plain && name && read_parameter(key, name, text, value);
+      break;
   }
-  return 0;
+  return is_read ? SL_OK : SL_ERR_INPUT;
 }

@@ -67,10 +67,10 @@ const sl_config_renaming *sl_config_renamed(const char *section, size_t section_
                                             const char *key, size_t length);
 
 /* Sets a value from its text; plain: an unquoted scalar. For SL_CONFIG_VALUES, name is the
- * parameter. Returns 0 and leaves the configuration as it was if the text is not what the row
- * expects (or memory is short, or there are too many parameters). */
-int sl_config_assign(sl_config *config, sl_config_key key, const char *name, const char *text,
-                     int plain);
+ * parameter. SL_ERR_INPUT, without a message: the text is not what the row expects, or there are
+ * too many parameters; SL_ERR_MEMORY. On error the configuration is as it was. */
+sl_status sl_config_assign(sl_config *config, sl_config_key key, const char *name, const char *text,
+                           int plain, sl_error *err);
 
 /* 1 for a text that YAML can hold. */
 int sl_config_is_utf8(const char *text);

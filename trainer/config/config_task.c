@@ -25,9 +25,8 @@ sl_status sl_config_apply_task(sl_config *config, sl_error *err) {
   for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++) {
     const sl_config_key key = defaults[i].key;
     if (!defaults[i].applies || config->place[key].from != SL_FROM_DEFAULT) continue;
-    if (!sl_config_assign(config, key, NULL, defaults[i].value,
-                          sl_config_rows[key].type != SL_CONFIG_TEXT))
-      return sl_fail(err, SL_ERR_MEMORY, "no memory for a configuration");
+    SL_TRY(sl_config_assign(config, key, NULL, defaults[i].value,
+                            sl_config_rows[key].type != SL_CONFIG_TEXT, err));
   }
   return SL_OK;
 }

@@ -113,7 +113,10 @@ static sl_status read_value(reader *r, sl_config_key key, const char *parameter)
   sl_status status = check_plain_node(r);
   if (status != SL_OK) return status;
   const char *text = scalar(r);
-  if (!text || !sl_config_assign(r->config, key, parameter, text, is_plain(r))) {
+  status =
+      text ? sl_config_assign(r->config, key, parameter, text, is_plain(r), r->err) : SL_ERR_INPUT;
+  if (status == SL_ERR_MEMORY) return status;
+  if (status != SL_OK) {
     char meant[SL_SUGGESTION] = "";
     if (text) sl_config_suggest_value(meant, sizeof meant, key, text);
     return fail_meant(r, name, expected, meant);

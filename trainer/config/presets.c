@@ -46,7 +46,8 @@ static sl_status set(sl_config *config, sl_config_key key, const char *name, con
     snprintf(completion, sizeof completion, "%" PRId64, config->rl.max_new_tokens);
     value = completion;
   }
-  if (sl_config_assign(config, key, name, value, plain)) return SL_OK;
+  const sl_status status = sl_config_assign(config, key, name, value, plain, err);
+  if (status != SL_ERR_INPUT) return status;
   return sl_config_fail(config, key, err, "the preset's %s cannot be set", value);
 }
 

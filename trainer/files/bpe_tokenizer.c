@@ -256,8 +256,10 @@ static sl_status read_class_file(json_t **out, const char *folder, const char *p
   size_t size;
   if (sl_path_holds(folder, CLASS_FILE))
     SL_TRY(sl_file_read(&text, &size, path, CLASS_FILE_BYTES, err));
-  *out = text ? json_loadb(text, size, 0, NULL) : NULL;
+  *out = NULL;
+  const sl_status status = text ? sl_json_load(out, path, text, size, 0, NULL, err) : SL_OK;
   free(text);
+  if (status == SL_ERR_MEMORY) return status; /* or what stands there would be replaced */
   if (!json_is_object(*out)) json_decref(*out), *out = json_object();
   return *out ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", folder);
 }
@@ -266,7 +268,7 @@ static sl_status settle(const char *folder, const char *path, sl_error *err) {
   json_t *root;
   SL_TRY(read_class_file(&root, folder, path, err));
   const int is_set = json_object_set_new(root, CLASS_KEY, json_string(CLASS)) == 0;
-  char *text = is_set ? json_dumps(root, JSON_INDENT(2)) : NULL;
+  char *text = is_set ? sl_json_dump(root, JSON_INDENT(2)) : NULL;
   json_decref(root);
   const sl_bytes pieces[] = {{text, text ? strlen(text) : 0}, {"\n", 1}};
   const sl_status status = text ? sl_file_write(path, pieces, 2, err)

@@ -176,7 +176,7 @@ sl_status sl_characters_load(sl_characters **out, const char *path, sl_error *er
 sl_status sl_characters_save(const sl_characters *t, const char *path, sl_error *err) {
   json_t *root = json_pack("{s:s, s:i, s:i, s:i, s:s}", "format", "sluice-characters", "version", 1,
                            "pad", SL_TOKEN_PAD, "eos", SL_TOKEN_EOS, "alphabet", t->alphabet);
-  char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
+  char *text = root ? sl_json_dump(root, JSON_INDENT(2)) : NULL;
   json_decref(root);
   if (!text) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
   const sl_bytes pieces[] = {{text, strlen(text)}, {"\n", 1}};

@@ -3,6 +3,7 @@
 
 #include "bpe_file.h"
 #include "file.h"
+#include "json_text.h"
 #include "kernels/support/utf8.h"
 #include "trainer/model/tokens.h"
 #include "trainer/text/letters.h"
@@ -79,7 +80,7 @@ static json_t *class_document(void) {
 
 /* Takes over the document; NULL: there was no memory for it. */
 static sl_status write(json_t *root, const char *folder, const char *name, sl_error *err) {
-  char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL, *path = sl_path_join(folder, name);
+  char *text = root ? sl_json_dump(root, JSON_INDENT(2)) : NULL, *path = sl_path_join(folder, name);
   json_decref(root);
   const sl_bytes pieces[] = {{text, text ? strlen(text) : 0}, {"\n", 1}};
   const sl_status status = text && path ? sl_file_write(path, pieces, 2, err)

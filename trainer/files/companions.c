@@ -116,14 +116,17 @@ static int is_end(const json_t *id, const sl_end_tokens *ends) {
   return 0;
 }
 
-/* Do these settings name end tokens, but none of these? */
-static int ends_elsewhere(const char *text, size_t size, const sl_end_tokens *ends) {
-  json_t *root = json_loadb(text, size, 0, NULL);
+/* *elsewhere: these settings name end tokens, but none of these. */
+static sl_status find_ends(int *elsewhere, const char *path, const char *text, size_t size,
+                           const sl_end_tokens *ends, sl_error *err) {
+  json_t *root;
+  if (sl_json_load(&root, path, text, size, 0, NULL, err) == SL_ERR_MEMORY) return SL_ERR_MEMORY;
   const json_t *end = json_object_get(root, "eos_token_id");
   int ours = !end || json_is_null(end) || is_end(end, ends);
   for (size_t i = 0; i < json_array_size(end); i++) ours |= is_end(json_array_get(end, i), ends);
   json_decref(root);
-  return !ours;
+  *elsewhere = !ours;
+  return SL_OK;
 }
 
 static int is_file(const char *path) {
@@ -137,10 +140,11 @@ static sl_status read_companion(char **data, size_t *size, const char *path, con
   struct stat info;
   if (stat(path, &info) != 0) return sl_fail_open(err, path); /* a link to nothing */
   if (!S_ISREG(info.st_mode)) return SL_OK;
-  const sl_status status = sl_file_read(data, size, path, COMPANION_BYTES_MAX, err);
-  if (status != SL_OK || !ends || strcmp(name, GENERATION_FILE) != 0 ||
-      !ends_elsewhere(*data, *size, ends))
-    return status;
+  int elsewhere = 0;
+  sl_status status = sl_file_read(data, size, path, COMPANION_BYTES_MAX, err);
+  if (!status && ends && strcmp(name, GENERATION_FILE) == 0)
+    status = find_ends(&elsewhere, path, *data, *size, ends, err);
+  if (status || !elsewhere) return status;
   free(*data);
   *data = NULL;
   return SL_OK;

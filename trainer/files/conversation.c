@@ -1,6 +1,8 @@
 /* Conversations as JSON (spec F7.8). */
 #include "conversation.h"
 
+#include "json_text.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,7 +60,7 @@ char *sl_conversation_write(const sl_turn *turns, size_t n) {
     failed =
         json_array_append_new(list, json_pack("{s:s,s:s%}", "role", sl_role_names[turns[i].role],
                                               "content", turns[i].text, turns[i].size)) != 0;
-  char *text = failed ? NULL : json_dumps(list, JSON_COMPACT);
+  char *text = failed ? NULL : sl_json_dump(list, JSON_COMPACT);
   json_decref(list);
   return text;
 }

@@ -126,7 +126,8 @@ int sl_generation_note(char *out, size_t size, const char *folder) {
   char *path = sl_path_join(folder, "generation_config.json");
   if (path && sl_path_holds(folder, "generation_config.json") &&
       !sl_file_read(&text, &n, path, SETTINGS_BYTES, NULL)) {
-    json_t *root = json_loadb(text, n, 0, NULL);
+    json_t *root;
+    sl_json_load(&root, path, text, n, 0, NULL, NULL);
     list_sampling(keys, sizeof keys, root);
     json_decref(root);
   }
@@ -143,7 +144,7 @@ sl_status sl_end_tokens_write(const sl_end_tokens *ends, const char *folder, sl_
   int failed = !path || !root;
   for (size_t i = 0; !failed && i < ends->n; i++)
     failed = json_array_append_new(list, json_integer(ends->ids[i])) != 0;
-  char *text = failed ? NULL : json_dumps(root, JSON_INDENT(2));
+  char *text = failed ? NULL : sl_json_dump(root, JSON_INDENT(2));
   json_decref(root);
   const sl_bytes pieces[] = {{text, text ? strlen(text) : 0}, {"\n", 1}};
   const sl_status status = text ? sl_file_write(path, pieces, 2, err)

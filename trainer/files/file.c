@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,11 +29,10 @@ char *sl_path_join(const char *folder, const char *name) {
 }
 
 int sl_path_holds(const char *folder, const char *name) {
-  char *path = sl_path_join(folder, name);
+  char path[PATH_MAX]; /* no system call takes a longer one; and short memory is no absence */
   struct stat info;
-  const int found = path && lstat(path, &info) == 0;
-  free(path);
-  return found;
+  const int n = snprintf(path, sizeof path, "%s/%s", folder, name);
+  return n > 0 && (size_t)n < sizeof path && lstat(path, &info) == 0;
 }
 
 char *sl_path_real(const char *path) { return realpath(path, NULL); }

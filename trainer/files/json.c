@@ -35,8 +35,10 @@ static sl_status refuse_text(const char *file, size_t line, const char *text, si
 sl_status sl_json_parse(sl_json *doc, const char *file, size_t line, const char *text, size_t size,
                         sl_error *err) {
   json_error_t bad;
-  json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &bad);
-  if (!root) return refuse_text(file, line, text, size, &bad, err);
+  json_t *root;
+  const sl_status status = sl_json_load(&root, file, text, size, JSON_REJECT_DUPLICATES, &bad, err);
+  if (status == SL_ERR_MEMORY) return status;
+  if (status) return refuse_text(file, line, text, size, &bad, err);
   if (!json_is_object(root)) {
     json_decref(root);
     return sl_fail(err, SL_ERR_INPUT, "%s:%zu:1: expected a JSON object, found an array", file,
@@ -118,7 +120,7 @@ static const char *type_name(const json_t *value) {
 }
 
 void sl_json_describe(char out[SL_JSON_DESCRIPTION], const json_t *value) {
-  char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_ENSURE_ASCII);
+  char *text = sl_json_dump(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_ENSURE_ASCII);
   if (!text || json_is_null(value) || json_is_object(value))
     snprintf(out, SL_JSON_DESCRIPTION, "%s", type_name(value));
   else

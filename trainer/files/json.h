@@ -4,6 +4,8 @@
 
 #include <sluice/status.h>
 
+#include "json_text.h"
+
 #include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -52,7 +52,7 @@ sl_status sl_log_open(sl_log **out, const char *folder, const char *name, int fr
   if (!log) return sl_fail(err, SL_ERR_MEMORY, "no memory for a log");
   log->fd = -1;
   log->path = sl_path_join(folder, name);
-  log->line = open_memstream(&log->text, &log->length);
+  log->line = sl_text_stream_open(&log->made);
   const sl_status status = log->path && log->line
                                ? open_file(log, fresh, err)
                                : sl_fail(err, SL_ERR_MEMORY, "no memory for a log");
@@ -64,12 +64,12 @@ sl_status sl_log_open(sl_log **out, const char *folder, const char *name, int fr
 }
 
 sl_status sl_log_append(sl_log *log, sl_error *err) {
-  if (fputc('\n', log->line) == EOF || fflush(log->line) != 0)
-    return sl_fail(err, SL_ERR_MEMORY, "%s: no memory for a line", log->path);
-  const size_t length = log->length;
-  if (sl_write_all(log->fd, log->text, length) != 0) return fail(log, err);
-  log->size += length;
-  rewind(log->line); /* keeps the memory */
+  fputc('\n', log->line);
+  const char *text = sl_text_stream_flush(&log->made);
+  if (!text) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory for a line", log->path);
+  if (sl_write_all(log->fd, text, log->made.size) != 0) return fail(log, err);
+  log->size += log->made.size;
+  sl_text_stream_restart(&log->made);
   return SL_OK;
 }
 
@@ -108,8 +108,7 @@ sl_status sl_log_sync(const sl_log *log, sl_error *err) {
 void sl_log_close(sl_log *log) {
   if (!log) return;
   if (log->fd >= 0) close(log->fd);
-  if (log->line) fclose(log->line);
-  free(log->text);
+  free(sl_text_stream_close(&log->made));
   free(log->path);
   free(log);
 }

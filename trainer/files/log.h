@@ -6,16 +6,16 @@
 
 #include <sluice/status.h>
 
+#include "kernels/support/text_stream.h"
+
 #include <stdint.h>
-#include <stdio.h>
 
 typedef struct {
   int fd;
   char *path;
   uint64_t size; /* bytes of the file */
-  FILE *line;    /* where the next line is made, without its newline */
-  char *text;    /* what `line` holds once flushed */
-  size_t length;
+  FILE *line;    /* where the next line is made, without its newline: made's */
+  sl_text_stream made;
 } sl_log;
 
 /* Opens folder/name for appending. fresh: it starts empty; else it continues, and is created if

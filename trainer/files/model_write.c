@@ -2,6 +2,7 @@
 #include "companions.h"
 #include "end_tokens.h"
 #include "file.h"
+#include "json_text.h"
 #include "model_config.h"
 #include "model_folder.h"
 
@@ -59,7 +60,7 @@ static sl_status write_index(const tensors *t, json_t *map, sl_error *err) {
   for (size_t i = 0; i < t->n; i++) bytes += bytes_as(t, i);
   json_t *index =
       json_pack("{s:{s:I},s:O}", "metadata", "total_size", (json_int_t)bytes, "weight_map", map);
-  char *text = index ? json_dumps(index, JSON_INDENT(2)) : NULL,
+  char *text = index ? sl_json_dump(index, JSON_INDENT(2)) : NULL,
        *path = sl_path_join(t->folder, SL_MODEL_INDEX_FILE);
   const sl_bytes pieces[2] = {{text, text ? strlen(text) : 0}, {"\n", 1}};
   const sl_status status = text && path ? sl_file_write(path, pieces, 2, err)

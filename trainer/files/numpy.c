@@ -3,6 +3,7 @@
 #include "numpy.h"
 
 #include "archive.h"
+#include "json_text.h"
 #include "kernels/support/utf8.h"
 #include "npy.h"
 
@@ -155,12 +156,15 @@ static sl_status read_metadata(sl_numpy *file, const array *from, sl_error *err)
   size_t size = 0;
   json_error_t bad;
   SL_TRY(metadata_text(&text, &size, file, from, err));
-  json_t *object = json_loadb(text, size, JSON_REJECT_DUPLICATES, &bad);
+  json_t *object;
+  sl_status status =
+      sl_json_load(&object, path_of(file), text, size, JSON_REJECT_DUPLICATES, &bad, err);
   free(text);
-  if (!object)
+  if (status == SL_ERR_MEMORY) return status;
+  if (status)
     return sl_fail(err, SL_ERR_INPUT, "%s: " SL_METADATA_NAME ": byte %d: %s", path_of(file),
                    bad.position > 0 ? bad.position : 0, bad.text);
-  const sl_status status = sl_metadata_create(&file->metadata, object, path_of(file), err);
+  status = sl_metadata_create(&file->metadata, object, path_of(file), err);
   json_decref(object);
   return status;
 }

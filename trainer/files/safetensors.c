@@ -1,6 +1,7 @@
 /* Reads safetensors (spec F1.3): every value of the header is checked before it is used. */
 #include "safetensors.h"
 
+#include "json_text.h"
 #include "recognise.h"
 
 #include <jansson.h>
@@ -65,9 +66,11 @@ static sl_status parse_header(sl_safetensors *file, sl_error *err) {
     return sl_fail(err, SL_ERR_INPUT, "%s: byte %d: the header does not start with '{'",
                    file->map.path, PREFIX);
   json_error_t bad;
-  file->header =
-      json_loadb((const char *)file->map.data + PREFIX, (size_t)n, JSON_REJECT_DUPLICATES, &bad);
-  if (!file->header)
+  const sl_status status =
+      sl_json_load(&file->header, file->map.path, (const char *)file->map.data + PREFIX, (size_t)n,
+                   JSON_REJECT_DUPLICATES, &bad, err);
+  if (status == SL_ERR_MEMORY) return status;
+  if (status)
     return sl_fail(err, SL_ERR_INPUT, "%s: byte %d: header: %s", file->map.path,
                    PREFIX + (bad.position > 0 ? bad.position : 0), bad.text);
   file->data_start = (size_t)n + PREFIX;

@@ -2,6 +2,7 @@
 #include "safetensors_write.h"
 
 #include "file.h"
+#include "json_text.h"
 #include "kernels/support/utf8.h"
 
 #include <jansson.h>
@@ -76,7 +77,7 @@ static sl_status add_tensors(json_t *header, const char *path, const sl_tensor_v
 /* The header's text behind its length, padded with spaces so that the data starts at a multiple of
  * 8 (spec F1.4). Freed by the caller; NULL if memory is short. */
 static char *block_of(const json_t *header, size_t *size) {
-  char *text = json_dumps(header, JSON_COMPACT);
+  char *text = sl_json_dump(header, JSON_COMPACT);
   const size_t length = text ? strlen(text) : 0, padded = (length + 7) / 8 * 8;
   char *block = text ? malloc(padded + 8) : NULL;
   if (block) {

@@ -246,7 +246,9 @@ int sl_run_report_json(FILE *out, const sl_run_report *runs, size_t n) {
   json_t *root = n == 1 ? as_json(runs) : json_array();
   for (size_t i = 0; n > 1 && i < n; i++)
     if (json_array_append_new(root, as_json(&runs[i])) != 0) return json_decref(root), 0;
-  const int ok = root && json_dumpf(root, out, JSON_INDENT(2)) == 0 && fputc('\n', out) != EOF;
+  char *text = root ? sl_json_dump(root, JSON_INDENT(2)) : NULL;
   json_decref(root);
+  const int ok = text && fprintf(out, "%s\n", text) >= 0;
+  free(text);
   return ok;
 }

@@ -1,6 +1,8 @@
 /* The tables of a report's page. */
 #include "report_tables.h"
 
+#include "kernels/support/text_stream.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,12 +188,12 @@ void sl_report_identity(FILE *out, const sl_run_report *runs, size_t n) {
 
 /* The configuration as it reads back; NULL if there is no memory for it. */
 static char *printed(const sl_config *config) {
-  char *text = NULL;
-  size_t size = 0;
-  FILE *memory = open_memstream(&text, &size);
+  sl_text_stream made;
+  FILE *out = sl_text_stream_open(&made);
   sl_error err;
-  const int right = memory && sl_config_print(config, memory, 0, &err) == SL_OK;
-  if (memory && fclose(memory) == 0 && right) return text;
+  const int is_right = out && sl_config_print(config, out, 0, &err) == SL_OK;
+  char *text = sl_text_stream_close(&made);
+  if (is_right) return text;
   free(text);
   return NULL;
 }

@@ -1,6 +1,7 @@
 /* The state file of a checkpoint (spec F4.5). */
 #include "checkpoint_state.h"
 
+#include "kernels/support/text_stream.h"
 #include "trainer/files/file.h"
 #include "trainer/files/json.h"
 
@@ -61,19 +62,18 @@ static void print_state(FILE *out, const sl_checkpoint_state *s) {
 
 sl_status sl_checkpoint_state_write(const sl_checkpoint_state *s, const char *folder,
                                     sl_error *err) {
-  char *path = sl_path_join(folder, STATE_FILE), *text = NULL;
-  size_t size = 0;
-  FILE *memory = open_memstream(&text, &size);
-  if (memory) print_state(memory, s);
-  int printed = memory && fflush(memory) == 0;
-  if (printed) {
-    char digest[SL_DIGEST_TEXT];
-    sl_digest_bytes(digest, text, size);
-    fprintf(memory, DIGEST_HEAD "%s" DIGEST_END, digest);
+  char *path = sl_path_join(folder, STATE_FILE), digest[SL_DIGEST_TEXT];
+  sl_text_stream made;
+  FILE *out = sl_text_stream_open(&made);
+  if (out) print_state(out, s);
+  const char *before = out ? sl_text_stream_flush(&made) : NULL;
+  if (before) {
+    sl_digest_bytes(digest, before, made.size);
+    fprintf(out, DIGEST_HEAD "%s" DIGEST_END, digest);
   }
-  if (memory && fclose(memory) != 0) printed = 0;
-  const sl_bytes piece = {text, size};
-  const sl_status status = path && printed
+  char *text = sl_text_stream_close(&made);
+  const sl_bytes piece = {text, made.size};
+  const sl_status status = path && text
                                ? sl_file_write(path, &piece, 1, err)
                                : sl_fail(err, SL_ERR_MEMORY, "no memory for a checkpoint's state");
   free(text);

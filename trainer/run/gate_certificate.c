@@ -5,6 +5,7 @@
 #include "kernels/gate/definition.h"
 #include "kernels/gate/normal.h"
 #include "kernels/support/shortest_decimal.h"
+#include "kernels/support/text_stream.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,39 +29,42 @@ static sl_status refuse(const comparison *x, sl_error *err, const char *text) {
 }
 
 /* Its parameters are those that the certificate names, and its f or weight that of the text. */
-static sl_gate_definition *parse_side(const sl_fact_side *s) {
-  char *text = NULL;
-  size_t size = 0;
-  FILE *out = open_memstream(&text, &size);
-  if (!out) return NULL;
-  fputs("gate certified\n", out);
+static sl_status parse_side(sl_gate_definition **out, const sl_fact_side *s) {
+  sl_text_stream made;
+  FILE *file = sl_text_stream_open(&made);
+  if (!file) return SL_ERR_MEMORY;
+  fputs("gate certified\n", file);
   for (size_t i = 0; i < s->values.n; i++) {
     const sl_fact_parameter *p = &s->values.parameter[i];
-    fprintf(out, "param %s in [%s, %s] default %s\n", p->name, p->low, p->high, p->low);
+    fprintf(file, "param %s in [%s, %s] default %s\n", p->name, p->low, p->high, p->low);
   }
-  fprintf(out, "%s = %s\n", s->weight ? "weight" : "f", s->expression);
-  const int printed = fclose(out) == 0;
+  fprintf(file, "%s = %s\n", s->weight ? "weight" : "f", s->expression);
+  char *text = sl_text_stream_close(&made);
   sl_gate gate;
-  sl_gate_definition *definition = NULL;
   sl_error why;
-  if (printed && sl_gate_parse(&gate, &definition, text, size, "certificate", NULL, 0, &why))
-    definition = NULL;
+  const sl_status status =
+      text ? sl_gate_parse(&gate, out, text, made.size, "certificate", NULL, 0, &why)
+           : SL_ERR_MEMORY;
   free(text);
-  return definition;
+  return status;
 }
 
-/* One text, or, of a kernel, one normal form (G1.3): then both are the kernel's f. */
+/* One text, or, of a kernel, one normal form (G1.3): then both are the kernel's f. -1: memory is
+ * short. */
 static int same_expression(const comparison *x) {
   const sl_fact_side *s = x->side;
   const sl_gate_definition *d = x->definition;
   if (s->weight == sl_gate_definition_has_value(d, x->sign)) return 0;
   char *text = malloc(EXPRESSION_SIZE);
-  int same = text && sl_gate_definition_expression(d, x->sign, s->weight, text, EXPRESSION_SIZE) &&
+  if (!text) return -1;
+  int same = sl_gate_definition_expression(d, x->sign, s->weight, text, EXPRESSION_SIZE) &&
              strcmp(text, s->expression) == 0;
   free(text);
   if (same || x->bound->gate->family[x->sign] == SL_GATE_EXPRESSION) return same;
-  sl_gate_definition *certified = parse_side(s);
-  same = certified && sl_gate_same(certified, d, x->sign, s->weight);
+  sl_gate_definition *certified;
+  const sl_status status = parse_side(&certified, s);
+  if (status) return status == SL_ERR_MEMORY ? -1 : 0;
+  same = sl_gate_same(certified, d, x->sign, s->weight);
   sl_gate_definition_free(certified);
   return same;
 }
@@ -211,7 +215,9 @@ static sl_status check_listed(const comparison *x, sl_error *err) {
 
 static sl_status check_sign(const comparison *x, sl_error *err) {
   sl_status status = check_properties(x, err);
-  if (!status && !same_expression(x))
+  const int is_same = status ? 0 : same_expression(x);
+  if (is_same < 0) return sl_fail(err, SL_ERR_MEMORY, "no memory for an expression");
+  if (!status && !is_same)
     status = refuse(x, err, "it is another gate's: its expression is not that of gate.name");
   if (!status) status = check_values(x, &x->side->values, err);
   return status ? status : check_listed(x, err);

@@ -215,6 +215,7 @@ static sl_status take_answer(worker *w, size_t length, sl_reward_request *r, sl_
   double reward = 0.0;
   if (length + 1 < w->length) return fail_answer(w, "found more behind it", err);
   sl_status status = sl_json_parse(&doc, "answer", 1, w->answer, length, &why);
+  if (status == SL_ERR_MEMORY) return sl_fail(err, status, "reward.command: %s", why.message);
   if (status) return fail_answer(w, "found", err);
   status = sl_json_size(&doc, "id", 0, (size_t)1 << 53, &id, &why);
   if (!status) status = sl_json_real(&doc, "reward", &reward, &why);

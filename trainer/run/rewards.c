@@ -5,6 +5,7 @@
 
 #include "kernels/core/verify.h"
 #include "kernels/support/cli.h"
+#include "kernels/support/text_stream.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -152,18 +153,16 @@ static sl_status no_memory(sl_error *err) {
 /* The line that asks for sequence q, and its digest. */
 static sl_status make_line(char **line, char digest[SL_DIGEST_TEXT], const sl_run_state *run,
                            const sl_rollout *r, size_t q, size_t id, sl_error *err) {
-  char head[40], *text = NULL;
-  size_t size = 0;
+  char head[40];
   const int begins = snprintf(head, sizeof head, "{\"id\":%zu,", id);
-  FILE *memory = open_memstream(&text, &size);
-  if (!memory) return no_memory(err);
-  fputs(head, memory);
-  write_request(memory, run, r, q);
-  if (fclose(memory) != 0) {
-    free(text);
-    return no_memory(err);
-  }
-  sl_digest_bytes(digest, text + begins, size - (size_t)begins);
+  sl_text_stream made;
+  FILE *out = sl_text_stream_open(&made);
+  if (!out) return no_memory(err);
+  fputs(head, out);
+  write_request(out, run, r, q);
+  char *text = sl_text_stream_close(&made);
+  if (!text) return no_memory(err);
+  sl_digest_bytes(digest, text + begins, made.size - (size_t)begins);
   *line = text;
   return SL_OK;
 }

@@ -125,18 +125,20 @@ static sl_status copy_reference(const char *run, unsigned long n, sl_error *err)
   return status;
 }
 
-/* *step is that of the rollout in the state of `best`. A copy that cannot be read is of none. */
+/* *step is that of the rollout in the state of `best`. A damaged copy is of none; that it cannot be
+ * read now says nothing of it. */
 static sl_status best_step(int *is_there, uint64_t *step, const char *run, sl_error *err) {
   char *path = sl_path_join(run, SL_RUN_BEST);
   sl_checkpoint_state state;
   if (!path) return sl_fail(err, SL_ERR_MEMORY, NO_PATH);
   *is_there = access(path, F_OK) == 0;
   *step = UINT64_MAX;
-  if (*is_there && sl_checkpoint_state_read(&state, path, NULL) == SL_OK) {
-    *step = state.counters.rl_step;
-    sl_checkpoint_state_free(&state);
-  }
+  const sl_status status = *is_there ? sl_checkpoint_state_read(&state, path, err) : SL_ERR_INPUT;
   free(path);
+  if (status == SL_ERR_MEMORY || status == SL_ERR_IO) return status;
+  if (status) return SL_OK;
+  *step = state.counters.rl_step;
+  sl_checkpoint_state_free(&state);
   return SL_OK;
 }
 

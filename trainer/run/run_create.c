@@ -175,7 +175,10 @@ static sl_status check_tags(const sl_run_state *run, sl_error *err) {
   for (size_t i = 0; i < used; i++) {
     size_t n;
     sl_error why;
-    if (sl_tokenizer_encode(run->tokenizer, "tag", tags[i], strlen(tags[i]), NULL, 0, &n, &why))
+    const sl_status status =
+        sl_tokenizer_encode(run->tokenizer, "tag", tags[i], strlen(tags[i]), NULL, 0, &n, &why);
+    if (status == SL_ERR_MEMORY) return sl_fail(err, status, "%s", why.message);
+    if (status)
       return sl_config_fail(c, keys[i], err, "%s: no completion could have it (task.characters)",
                             why.message);
   }

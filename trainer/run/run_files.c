@@ -2,6 +2,7 @@
 #define _XOPEN_SOURCE 700 /* realpath */
 #include "run_files.h"
 
+#include "kernels/support/text_stream.h"
 #include "trainer/files/companions.h"
 #include "trainer/files/file.h"
 #include "reward_answers.h"
@@ -177,15 +178,14 @@ sl_status sl_run_check_new(const char *folder, sl_error *err) {
 
 /* Writes the configuration completely or not at all (spec F1.1): it says that a run is there. */
 sl_status sl_run_write_config(const char *folder, const sl_config *config, sl_error *err) {
-  char *path = sl_path_join(folder, SL_RUN_CONFIG), *text = NULL;
-  size_t size = 0;
-  FILE *memory = open_memstream(&text, &size);
-  sl_status status =
-      path && memory ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for a configuration");
-  if (!status) status = sl_config_print(config, memory, 0, err);
-  if (memory && fclose(memory) != 0 && !status)
+  char *path = sl_path_join(folder, SL_RUN_CONFIG);
+  sl_text_stream made;
+  FILE *out = sl_text_stream_open(&made);
+  sl_status status = out ? sl_config_print(config, out, 0, err) : SL_OK;
+  char *text = sl_text_stream_close(&made);
+  if (!status && !(path && text))
     status = sl_fail(err, SL_ERR_MEMORY, "no memory for a configuration");
-  const sl_bytes piece = {text, size};
+  const sl_bytes piece = {text, made.size};
   if (!status) status = sl_file_write(path, &piece, 1, err);
   free(text);
   free(path);

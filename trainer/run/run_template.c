@@ -34,6 +34,7 @@ sl_status sl_template_apply(sl_config *c, const char *folder, sl_tokenizer *toke
   SL_TRY(sl_template_settle(c, folder, sl_tokenizer_json(tokenizer, &size) != NULL, err));
   const sl_template t = sl_config_template(c);
   const sl_status status = sl_tokenizer_set_template(tokenizer, &t, &why);
+  if (status == SL_ERR_MEMORY) return sl_fail(err, status, "%s", why.message);
   const sl_config_key key =
       t.kind == SL_TEMPLATE_PLAIN ? SL_KEY_template_system : SL_KEY_template_name;
   return status ? sl_config_fail(c, key, err, "%s", why.message) : SL_OK;

@@ -2,6 +2,7 @@
 #include "sampled_evaluation.h"
 
 #include "kernels/support/cli.h"
+#include "kernels/support/text_stream.h"
 #include "trainer/files/file.h"
 #include "trainer/files/json.h"
 #include "trainer/files/log.h"
@@ -34,10 +35,11 @@ static sl_status make_head(evaluation *e, sl_error *err) {
   char model[SL_DIGEST_TEXT], task[SL_DIGEST_TEXT];
   SL_TRY(sl_parameters_digest(model, run->ctx, run->policy.layout, run->policy.data, err));
   SL_TRY(sl_task_digest(task, &run->task, err));
-  FILE *memory = open_memstream(&e->head, &e->head_size);
-  if (!memory) return no_memory(err);
+  sl_text_stream made;
+  FILE *out = sl_text_stream_open(&made);
+  if (!out) return no_memory(err);
   fprintf(
-      memory,
+      out,
       "{\"kind\":\"evaluation\",\"version\":1,\"model\":\"%s\",\"task\":\"%s\",\"problems\":%zu,"
       "\"samples\":%zu,\"seed\":%llu,\"temperature\":%.9g,\"top_k\":%u,\"top_p\":%.17g,"
       "\"max_new\":%lld,\"reward\":\"%s\",\"answer_in\":\"%s\"}",
@@ -45,7 +47,8 @@ static sl_status make_head(evaluation *e, sl_error *err) {
       (double)s->temperature, s->top_k, s->top_p, (long long)run->config.rl.max_new_tokens,
       sl_component_names[run->task.reward],
       run->config.reward.answer_in == SL_CONFIG_ANSWER_IN_TAGS ? "tags" : "completion");
-  return fclose(memory) == 0 ? SL_OK : no_memory(err);
+  e->head = sl_text_stream_close(&made), e->head_size = made.size;
+  return e->head ? SL_OK : no_memory(err);
 }
 
 /* The counts of a completion join those of its problem, and these all others once it is complete.

@@ -80,8 +80,10 @@ sl_status sl_study_json_write(FILE *out, const sl_study_results *r, const sl_fin
   json_t *root =
       json_pack("{s:i, s:o, s:b, s:o, s:o, s:o}", "version", 1, "clip_ratio", number(r->clip_ratio),
                 "exercised", r->exercised, "findings", found, "arms", arms, "runs", runs);
-  if (!root) return sl_fail(err, SL_ERR_MEMORY, "no memory for the results of a study");
-  const int failed = json_dumpf(root, out, JSON_INDENT(1)) != 0 || fputc('\n', out) == EOF;
+  char *text = root ? sl_json_dump(root, JSON_INDENT(1)) : NULL;
   json_decref(root);
+  if (!text) return sl_fail(err, SL_ERR_MEMORY, "no memory for the results of a study");
+  const int failed = fprintf(out, "%s\n", text) < 0;
+  free(text);
   return failed ? sl_fail(err, SL_ERR_IO, "the results of a study cannot be written") : SL_OK;
 }

@@ -1,6 +1,7 @@
 /* The runs of a study and their configurations. */
 #include "study_table.h"
 
+#include "kernels/support/text_stream.h"
 #include "trainer/files/file.h"
 
 #include <inttypes.h>
@@ -24,17 +25,14 @@ void sl_study_run_name(char *out, size_t size, const sl_study_table *t, const sl
 /* A text in fresh memory; NULL if it is short. */
 static char *format(const char *pattern, ...) __attribute__((format(printf, 1, 2)));
 static char *format(const char *pattern, ...) {
-  char *text = NULL;
-  size_t size;
-  FILE *memory = open_memstream(&text, &size);
-  if (!memory) return NULL;
+  sl_text_stream made;
+  FILE *out = sl_text_stream_open(&made);
+  if (!out) return NULL;
   va_list args;
   va_start(args, pattern);
-  vfprintf(memory, pattern, args);
+  vfprintf(out, pattern, args);
   va_end(args);
-  if (fclose(memory) == 0) return text;
-  free(text);
-  return NULL;
+  return sl_text_stream_close(&made);
 }
 
 char *sl_study_first_model(const sl_study_table *t, const sl_study_run *run) {

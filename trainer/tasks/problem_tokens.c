@@ -2,10 +2,10 @@
  * counts (spec F7.7, F7.11, L2.2). */
 #include "tasks.h"
 
+#include "kernels/core/verify.h"
 #include "trainer/files/conversation.h"
+#include "trainer/files/json_text.h"
 #include "trainer/files/tokenizer.h"
-
-#include <jansson.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,10 +27,12 @@ static void end(conversation *c) {
 }
 
 static sl_status begin(conversation *c, const sl_problem *p, sl_error *err) {
-  *c = (conversation){.json = json_loads(p->prompt, 0, NULL)};
+  *c = (conversation){0};
   sl_turn *turns = NULL;
-  sl_status status = c->json ? sl_conversation_read(&turns, &c->n, c->json, err)
-                             : sl_fail(err, SL_ERR_MEMORY, "no memory for a conversation");
+  sl_status status =
+      sl_json_load(&c->json, "a conversation", p->prompt, strlen(p->prompt), 0, NULL, err);
+  SL_VERIFY(status != SL_ERR_INPUT); /* it was written by sl_conversation_write */
+  if (!status) status = sl_conversation_read(&turns, &c->n, c->json, err);
   sl_turn *more = status ? NULL : realloc(turns, (c->n + 1) * sizeof *turns);
   if (!status && !more) status = sl_fail(err, SL_ERR_MEMORY, "no memory for a conversation");
   c->turns = more ? more : turns;

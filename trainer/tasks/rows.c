@@ -2,6 +2,7 @@
 #include "lists.h"
 
 #include "answer.h"
+#include "kernels/support/text_stream.h"
 #include "trainer/files/conversation.h"
 
 #include <stdio.h>
@@ -74,13 +75,11 @@ static void put_answer(FILE *out, const sl_task_options *o, const char *reasonin
 
 static sl_status make_answer(sl_row *row, const sl_row_reader *r, const char *reasoning,
                              size_t size, sl_error *err) {
-  char *text = NULL;
-  size_t length = 0;
-  FILE *memory = open_memstream(&text, &length);
-  if (!memory) return no_memory(err);
-  put_answer(memory, r->options, reasoning, size, row->gold);
-  const int failed = fclose(memory) != 0;
-  row->answer = failed ? NULL : sl_text_pool_copy(r->pool, text);
+  sl_text_stream made;
+  FILE *out = sl_text_stream_open(&made);
+  if (out) put_answer(out, r->options, reasoning, size, row->gold);
+  char *text = sl_text_stream_close(&made);
+  row->answer = text ? sl_text_pool_copy(r->pool, text) : NULL;
   free(text);
   return row->answer ? SL_OK : no_memory(err);
 }

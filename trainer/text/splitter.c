@@ -44,6 +44,8 @@ static sl_status compile(sl_splitter *s, const char *expression, sl_error *err) 
       pcre2_compile((PCRE2_SPTR)expression, PCRE2_ZERO_TERMINATED, options, &why, &at, context);
   pcre2_compile_context_free(context);
   if (s->code) return SL_OK;
+  if (why == PCRE2_ERROR_HEAP_FAILED)
+    return sl_fail(err, SL_ERR_MEMORY, "no memory for an expression");
   unsigned char message[200];
   pcre2_get_error_message(why, message, sizeof message);
   return sl_fail(err, SL_ERR_INPUT, "PCRE2 refuses the expression, translated to '%.300s': %s",

@@ -211,7 +211,7 @@ static uint64_t fresh_seed(void) {
 /* The exit code of the rows, and of a backend that should have been here. */
 static int code_of(const options *o, const sl_run_report *r) {
   sl_outcome *of = calloc(r->rows + 1, sizeof *of);
-  if (!of) return SL_EXIT_SYSTEM;
+  if (!of) return sl_cli_fail_memory("sluice equiv");
   for (size_t i = 0; i < r->rows; i++) of[i] = r->row[i].outcome;
   const int code = sl_outcomes_exit(of, r->rows, o->require);
   free(of);

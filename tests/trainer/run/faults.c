@@ -6,9 +6,10 @@
  *
  * FAULTS=CALL:ERRNO:AT: the AT-th CALL fails with that errno; of an errno other than EINTR also all
  * later ones, for a full disk stays full. CALL is open, write, short (half of the bytes are written
- * first), fsync, close, rename, mkdir, truncate, lock or memory. Calls count that are about files
- * whose path holds FAULTS_UNDER. FAULTS=count prints how many there were of each, when the program
- * ends, into the file FAULTS_COUNT. */
+ * first), fsync, close, rename, mkdir, truncate, lock, memory or once: an allocation that fails
+ * while later ones do not, as a large one may. Calls count that are about files whose path holds
+ * FAULTS_UNDER. FAULTS=count prints how many there were of each, when the program ends, into the
+ * file FAULTS_COUNT. */
 #define _GNU_SOURCE /* RTLD_NEXT, renameat2 */
 #include <dlfcn.h>
 #include <errno.h>
@@ -22,9 +23,9 @@
 
 #pragma GCC visibility push(default)
 
-enum { OPEN, WRITE, SHORT, FSYNC, CLOSE, RENAME, MKDIR, TRUNCATE, LOCK, MEMORY, CALLS };
-static const char *const names[CALLS] = {"open",   "write", "short",    "fsync", "close",
-                                         "rename", "mkdir", "truncate", "lock",  "memory"};
+enum { OPEN, WRITE, SHORT, FSYNC, CLOSE, RENAME, MKDIR, TRUNCATE, LOCK, MEMORY, ONCE, CALLS };
+static const char *const names[CALLS] = {"open",  "write",    "short", "fsync",  "close", "rename",
+                                         "mkdir", "truncate", "lock",  "memory", "once"};
 static unsigned long counted[CALLS], at;
 static int failing = -1, error, ready;
 static const char *mode, *under;
@@ -61,7 +62,8 @@ static int interrupted(void) {
 static int strikes(int call) {
   if (!ready) return 0;
   const unsigned long n = ++counted[call];
-  if (call != failing || !(n == at || (n > at && error != EINTR))) return 0;
+  const int lasts = error != EINTR && call != ONCE;
+  if (call != failing || !(n == at || (n > at && lasts))) return 0;
   errno = error;
   return 1;
 }
@@ -179,7 +181,11 @@ int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv,
   program = main;
   return next(start_program, argc, argv, init, fini, rtld_fini, stack_end);
 }
-static int takes(void) { return started && strikes(MEMORY); }
+static int takes(void) {
+  if (!started) return 0;
+  const int all = strikes(MEMORY), one = strikes(ONCE);
+  return all || one;
+}
 
 /* dlsym may allocate, so these are not found by it. */
 extern void *__libc_malloc(size_t size);
