@@ -123,9 +123,19 @@ def taken(logp_new: object, logp_old: object, advantages: object, mask: object, 
     return Taken(batch, shape, rows, given.size, (new, old, live, one, ref, bits, wide))
 
 
-def in_callers_words(text: str, own: "numpy.ndarray[Any, Any] | None") -> str:
-    """A message of the library with the caller's numbers of sequences: they are every second."""
-    if own is None:
-        return text
-    return re.sub(r"(\(sequence |: advantage\[)(\d+)",
-                  lambda found: f"{found[1]}{int(found[2]) // 2}", text)
+_SEQUENCE = re.compile(r"(\(sequence |: advantage\[)(\d+)")
+_ADVANTAGE = re.compile(r"\b(?:token_)?advantage\[")
+_TOKEN = re.compile(
+    r"\b(logp_new|logp_old|logp_ref|entropy|token_advantage|log-ratio|token ?)\[(\d+)\]")
+
+
+def in_callers_words(text: str, own: "numpy.ndarray[Any, Any] | None",
+                     shape: "Tuple[int, ...]") -> str:
+    """A message of the library with the caller's numbers of sequences, which are every second where
+    `own` says so, his names, and of a padded batch with the row and column of a token."""
+    if own is not None:
+        text = _SEQUENCE.sub(lambda found: f"{found[1]}{int(found[2]) // 2}", text)
+    if len(shape) == 2:
+        text = _TOKEN.sub(
+            lambda found: "{}[{}, {}]".format(found[1], *divmod(int(found[2]), shape[1])), text)
+    return _ADVANTAGE.sub("advantages[", text)

@@ -213,7 +213,7 @@ def compute(logp_new: object, logp_old: object, advantages: object, mask: object
     try:
         context.gated_loss(d_at, e_at, sums, objective, batch)
     except InvalidInput as error:
-        raise InvalidInput(_batch.in_callers_words(str(error), rows.own)) from None
+        raise InvalidInput(_batch.in_callers_words(str(error), rows.own, shape)) from None
     lib.sl_loss_measure(numbers, sums, rows.size)
     if groups is not None:
         ends = _arrays.offsets("groups", groups, given)

@@ -228,7 +228,7 @@ class _Call:
                                     (there, sums, 8 * WORDS * rows.size), settings.objective, batch,
                                     *writes)
         except InvalidInput as error:
-            raise InvalidInput(_placed(str(error), rows)) from None
+            raise InvalidInput(_placed(str(error), rows, self.shape)) from None
         lib.sl_loss_measure(numbers, sums, rows.size)
         if ends is not None:
             measure(block, numbers, sums, settings.objective, self._copied(mask, wide),
@@ -268,10 +268,10 @@ def _on_host(offsets: "Optional[Tensor]") -> "Optional[Tensor]":
 _TOKEN = re.compile(r"(?:logp_new|logp_old|logp_ref|entropy|token_advantage|of token )\s?\[(\d+)\]")
 
 
-def _placed(text: str, rows: _batch.Rows) -> str:
+def _placed(text: str, rows: _batch.Rows, shape: "Tuple[int, ...]") -> str:
     """A message of a device, which names a token, with the token's sequence."""
     found = _TOKEN.search(text)
     if found:
         row = int(numpy.searchsorted(rows.seq, int(found[1]), "right")) - 1
         text = f"{text[:found.end()]} (sequence {row}){text[found.end():]}"
-    return _batch.in_callers_words(text, rows.own)
+    return _batch.in_callers_words(text, rows.own, shape)
