@@ -123,9 +123,18 @@ def taken(logp_new: object, logp_old: object, advantages: object, mask: object, 
     return Taken(batch, shape, rows, given.size, (new, old, live, one, ref, bits, wide))
 
 
-def in_callers_words(text: str, own: "numpy.ndarray[Any, Any] | None") -> str:
-    """A message of the library with the caller's numbers of sequences: they are every second."""
-    if own is None:
+_TOKEN = re.compile(r"(?:logp_new|logp_old|logp_ref|entropy|token_advantage|of token )"
+                    r"\s?\[(\d+)\](?! \(sequence)")
+
+
+def in_callers_words(text: str, rows: Rows) -> str:
+    """A message of the library with the token's sequence, which a device does not name, and with
+    the caller's numbers of sequences: they are every second where `rows` has more."""
+    found = _TOKEN.search(text)
+    if found:
+        row = int(numpy.searchsorted(rows.seq, int(found[1]), "right")) - 1
+        text = f"{text[:found.end()]} (sequence {row}){text[found.end():]}"
+    if rows.own is None:
         return text
     return re.sub(r"(\(sequence |: advantage\[)(\d+)",
                   lambda found: f"{found[1]}{int(found[2]) // 2}", text)
