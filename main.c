@@ -65,8 +65,11 @@ static int become(const char *name, char **argv) {
     snprintf(slash + 1, sizeof path - (size_t)(slash + 1 - path), "sluice-%s", name);
     execv(path, argv);
   }
-  fprintf(stderr, "sluice %s: error: %s: %s\n", name, slash ? path : "/proc/self/exe",
-          strerror(errno));
+  fprintf(stderr, "sluice %s: error: %s: %s%s\n", name, slash ? path : "/proc/self/exe",
+          strerror(errno),
+          slash && errno == ENOENT
+              ? "; not in this installation, 'make build' in the source makes it"
+              : "");
   return SL_EXIT_SYSTEM;
 }
 

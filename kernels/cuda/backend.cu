@@ -56,7 +56,10 @@ static sl_status reserve(sl_error *err) {
                  "the simulator reserves %u GiB of address space, and gets less (ulimit -v)", gib);
 }
 static sl_status check_device(int, sl_error *) { return SL_OK; }
-static const char *obstacle(cudaError_t error) { return cudaGetErrorString(error); }
+static sl_status refuse(int number, cudaError_t error, sl_error *err) {
+  return sl_fail(err, SL_ERR_UNAVAILABLE, "no CUDA device %d: %s", number,
+                 cudaGetErrorString(error));
+}
 #else
 static sl_status reserve(sl_error *) { return SL_OK; }
 
@@ -66,16 +69,21 @@ static sl_status check_device(int number, sl_error *err) {
       major >= 8)
     return SL_OK;
   return sl_fail(err, SL_ERR_UNAVAILABLE,
-                 "CUDA device %d has compute capability %d.x; this build needs 8.0", number, major);
+                 "CUDA device %d has compute capability %d.x; 8.0 or more is needed", number,
+                 major);
 }
 
-static const char *obstacle(cudaError_t error) {
-  return error == cudaErrorInsufficientDriver
-             ? "there is no driver, or one that is older than this build's runtime"
-         : error == cudaErrorDevicesUnavailable
-             ? "a process has it alone, or its compute mode forbids its use"
-         : error == cudaErrorMemoryAllocation ? "its memory is full"
-                                              : cudaGetErrorString(error);
+static sl_status refuse(int number, cudaError_t error, sl_error *err) {
+  if (error == cudaErrorInsufficientDriver)
+    return sl_fail(err, SL_ERR_UNAVAILABLE,
+                   "no CUDA device %d: there is no driver, or one that is older than CUDA %d, with "
+                   "which this was built; nvidia-smi shows the driver's version",
+                   number, CUDART_VERSION / 1000);
+  return sl_fail(err, SL_ERR_UNAVAILABLE, "no CUDA device %d: %s", number,
+                 error == cudaErrorDevicesUnavailable
+                     ? "a process has it alone, or its compute mode forbids its use"
+                 : error == cudaErrorMemoryAllocation ? "its memory is full"
+                                                      : cudaGetErrorString(error));
 }
 #endif
 
@@ -93,7 +101,7 @@ static sl_status find_device(int number, sl_error *err) {
   }
   if (error == cudaSuccess) return check_device(number, err);
   cudaGetLastError();
-  return sl_fail(err, SL_ERR_UNAVAILABLE, "no CUDA device %d: %s", number, obstacle(error));
+  return refuse(number, error, err);
 }
 
 /* The first launch: it fails here if the build has no code for this device. */

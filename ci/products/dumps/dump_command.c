@@ -265,8 +265,8 @@ static sl_status print_conventions(const options *o, sl_error *err) {
       printf("%-20s %s\n", sl_op_at(i)->name, sl_op_at(i)->summary);
     return SL_OK;
   }
-  const sl_op *op = sl_op_find(o->request.op);
-  if (!op) return sl_fail(err, SL_ERR_USAGE, "no op '%s'", o->request.op);
+  const sl_op *op;
+  SL_TRY(sl_dump_op_named(&op, o->request.op, err));
   sl_dump_print_conventions(stdout, op);
   return SL_OK;
 }

@@ -157,8 +157,8 @@ static sl_status write_problem(const char *path, const sl_op_problem *p, const w
 
 static sl_status conventions_of(sl_dump_case *d, const sl_generated_request *request,
                                 sl_error *err) {
-  const sl_op *op = sl_op_find(request->op);
-  if (!op) return sl_fail(err, SL_ERR_USAGE, "no op '%s'", request->op);
+  const sl_op *op;
+  SL_TRY(sl_dump_op_named(&op, request->op, err));
   d->c = sl_op_case_of(op);
   for (size_t i = 0; i < request->settings; i++)
     SL_TRY(sl_op_setting_parse(&d->c, request->setting[i], err));

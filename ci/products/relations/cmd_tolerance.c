@@ -1,6 +1,7 @@
 /* sluice equiv tolerance: what a tolerance is worth for an op under a contract (spec E2, E4). */
 #include "command.h"
 
+#include "ci/products/dumps/dump_case.h"
 #include "ci/products/judge/gate_file.h"
 #include "ci/products/judge/outcome.h"
 #include "ci/products/judge/tolerance.h"
@@ -145,8 +146,8 @@ static sl_status take_settings(sl_op_case *c, sl_gate_form **form, const options
 /* *form is the caller's, to be freed. */
 static sl_status case_of(sl_op_case *c, sl_gate_form **form, sl_format *type, unsigned *kinds,
                          const options *o, sl_error *err) {
-  const sl_op *op = sl_op_find(o->op);
-  if (!op) return sl_fail(err, SL_ERR_USAGE, "no op '%s'; spec E2.4 has the list", o->op);
+  const sl_op *op;
+  SL_TRY(sl_dump_op_named(&op, o->op, err));
   *c = sl_op_case_of(op);
   SL_TRY(sl_op_shape_parse(c, o->shape, err));
   SL_TRY(sl_contract_parse(&c->contract, o->contract, op->stored, err));

@@ -123,18 +123,23 @@ def taken(logp_new: object, logp_old: object, advantages: object, mask: object, 
     return Taken(batch, shape, rows, given.size, (new, old, live, one, ref, bits, wide))
 
 
-_TOKEN = re.compile(r"(?:logp_new|logp_old|logp_ref|entropy|token_advantage|of token )"
-                    r"\s?\[(\d+)\](?! \(sequence)")
+_SEQUENCE = re.compile(r"(\(sequence |: advantage\[)(\d+)")
+_ADVANTAGE = re.compile(r"\b(?:token_)?advantage\[")
+_TOKEN = re.compile(
+    r"\b(logp_new|logp_old|logp_ref|entropy|token_advantage|log-ratio|token ?)\[(\d+)\]")
 
 
-def in_callers_words(text: str, rows: Rows) -> str:
-    """A message of the library with the token's sequence, which a device does not name, and with
-    the caller's numbers of sequences: they are every second where `rows` has more."""
+def in_callers_words(text: str, rows: Rows, shape: "Tuple[int, ...]") -> str:
+    """A message of the library with the token's sequence, which a device does not name; with the
+    caller's numbers of sequences, which are every second where `rows` has more, and his names; and
+    of a padded batch with the row and column of a token."""
     found = _TOKEN.search(text)
-    if found:
-        row = int(numpy.searchsorted(rows.seq, int(found[1]), "right")) - 1
+    if found and "(sequence " not in text:
+        row = int(numpy.searchsorted(rows.seq, int(found[2]), "right")) - 1
         text = f"{text[:found.end()]} (sequence {row}){text[found.end():]}"
-    if rows.own is None:
-        return text
-    return re.sub(r"(\(sequence |: advantage\[)(\d+)",
-                  lambda found: f"{found[1]}{int(found[2]) // 2}", text)
+    if rows.own is not None:
+        text = _SEQUENCE.sub(lambda found: f"{found[1]}{int(found[2]) // 2}", text)
+    if len(shape) == 2:
+        text = _TOKEN.sub(
+            lambda found: "{}[{}, {}]".format(found[1], *divmod(int(found[2]), shape[1])), text)
+    return _ADVANTAGE.sub("advantages[", text)

@@ -18,12 +18,14 @@ LARGEST_FACTOR = 2**20
 class Denominators:
     """What a loss is divided by, of the whole step, where a call has a part of it (spec O4.1).
 
-    With these, each token's gradient has the same bits for any split into calls.
+    sequences: those with unmasked tokens, for sequence-mean and constant.
+    tokens: unmasked ones, for token-mean.
+
+    With these, each token's gradient has the same bits for any split into calls, and the losses of
+    the calls add up to the step's.
     """
     sequences: float
-    """sequences with unmasked tokens: for sequence-mean and constant"""
     tokens: float
-    """unmasked tokens: for token-mean"""
 
 
 @dataclass(frozen=True)
@@ -212,7 +214,7 @@ def compute(logp_new: object, logp_old: object, advantages: object, mask: object
     try:
         context.gated_loss(d_at, e_at, sums, objective, batch)
     except InvalidInput as error:
-        raise InvalidInput(_batch.in_callers_words(str(error), rows)) from None
+        raise InvalidInput(_batch.in_callers_words(str(error), rows, shape)) from None
     lib.sl_loss_measure(numbers, sums, rows.size)
     if groups is not None:
         ends = _arrays.offsets("groups", groups, given)

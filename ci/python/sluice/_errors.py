@@ -28,6 +28,12 @@ class TimeLimit(SluiceError, TimeoutError):
     """A command took longer than the limit that was given."""
 
 
+def hidden(found: Any) -> bool:
+    """pytest leaves out the frames of a module whose `__tracebackhide__` this is, where the error
+    is one of these, whose text has the place. found: pytest's ExceptionInfo, or None."""
+    return found is not None and isinstance(found.value, SluiceError)
+
+
 def path_of(name: str, value: Any) -> str:
     """A name or a path as text."""
     if not isinstance(value, (str, bytes, os.PathLike)):

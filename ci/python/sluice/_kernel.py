@@ -8,8 +8,10 @@ from typing import Any, Callable, Mapping
 import numpy
 
 from ._arrays import Wrong
-from ._errors import InvalidInput, Unavailable
+from ._errors import InvalidInput, Unavailable, hidden
 from ._safetensors import Stored
+
+__tracebackhide__ = hidden
 
 Kernel = Callable[..., Any]
 

@@ -213,6 +213,10 @@ class Context:
 
     def __init__(self, threads: int = 0, backend: str = "cpu") -> None:
         _check_threads(threads)
+        if backend not in ("cpu", "plain"):
+            raise Unavailable(f"backend is {backend!r}, and must be 'cpu' or 'plain': a Context "
+                              "computes on arrays in CPU memory; on a CUDA device "
+                              "sluice.torch.gated_loss does, and needs none")
         self._options = ContextOptions(backend.encode(), 0, threads)
         self._handle = ctypes.c_void_p()
         self._lock = threading.Lock()

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any, Iterator, NoReturn, Sequence
 
 from ._errors import (
-    CommandFailed, InvalidInput, MemoryLimit, TimeLimit, Unavailable, path_of)
+    CommandFailed, InvalidInput, MemoryLimit, TimeLimit, Unavailable, hidden, path_of)
+
+__tracebackhide__ = hidden
 
 DONE, FAILED, USAGE, INPUT, UNDECIDED, SYSTEM, REQUIREMENT = 0, 1, 2, 3, 4, 5, 7  # docs/using.md
 

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, Iterator, Mapping, Sequence, Union
 
 from . import _programs, _safetensors
-from ._errors import InvalidInput, SluiceError, mapping_of, path_of
+from ._errors import InvalidInput, SluiceError, hidden, mapping_of, path_of
 from ._judgement import Cause, Judgement, Output
 from ._kernel import Call, Kernel, Place, outputs_by_name, stored
 from ._numbers import decimal
@@ -38,6 +38,8 @@ from .gates import AnyGate, Gate, named
 
 __all__ = ["Cause", "Conventions", "Judgement", "NotEquivalent", "Output", "Problem", "Tensor",
            "assert_equivalent", "conventions", "generate", "judge"]
+
+__tracebackhide__ = hidden
 
 Contract = Union[str, Mapping[str, object], None]
 """The arithmetic that a kernel may use (spec E1.2): "out=bf16,stored=norm", or a mapping."""

@@ -95,7 +95,7 @@ def gated_loss(
 
     Arrays are NumPy's, CPU tensors of PyTorch, or anything with DLPack in CPU memory, contiguous;
     none is copied. Tensors of a CUDA device are for `sluice.torch.gated_loss`. Errors: InvalidInput
-    (an array that does not fit, a number that is not finite, with its token and sequence),
+    (an array that does not fit, a number that is not finite, with its place in the batch),
     Unavailable (this thread flushes subnormal numbers).
     """
     bound = gate_of(gate, tau_pos, tau_neg, parameters)

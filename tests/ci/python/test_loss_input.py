@@ -50,7 +50,7 @@ def test_dlpack_is_taken_without_a_copy(problem):
     (lambda x: x.update(advantages=x["advantages"][:-1]),
      r"advantages has shape \(7,\).*\(8,\), one a sequence, or \(5373,\), one a token"),
     (lambda x: x.update(advantages=numpy.full(5373, numpy.nan, numpy.float32)),
-     r"token_advantage\[\d+\] \(sequence 0\) is nan"),
+     r"advantages\[\d+\] \(sequence 0\) is nan"),
     (lambda x: x.update(seq=None), r"pass seq, the offsets"),
     (lambda x: x.update(seq=[0, 5, 3, 5373]), r"falls after \[1\]"),
     (lambda x: x.update(seq=[0, 5]), r"end at 5373"),
@@ -118,8 +118,29 @@ def test_errors_name_the_callers_sequence(problem, level):
         sluice.gated_loss(**packed, level=level)
     wrong = dict(problem.packed(), advantages=problem.advantages.copy())
     wrong["advantages"][5] = numpy.inf
-    with pytest.raises(sluice.InvalidInput, match=r"advantage\[5\] is inf"):
+    with pytest.raises(sluice.InvalidInput, match=r"advantages\[5\] is inf"):
         sluice.gated_loss(**wrong, level=level)
+
+
+@pytest.mark.parametrize("level", ["token", "sequence"])
+@pytest.mark.parametrize("name", ["logp_new", "logp_old", "logp_ref", "entropy", "advantages"])
+def test_errors_name_row_and_column_of_a_padded_batch(problem, level, name):
+    wrong = problem.padded(3, 2)
+    if name == "advantages":
+        wrong[name] = numpy.repeat(wrong[name], wrong["mask"].shape[1]).reshape(wrong["mask"].shape)
+    column = 3 + int(problem.mask[2].argmax())
+    wrong[name][2, column] = numpy.nan
+    place = rf"\b{name}\[2, {column}\] \(sequence 2\) is nan"
+    with pytest.raises(sluice.InvalidInput, match=place):
+        sluice.gated_loss(**wrong, level=level, beta=0.1, entropy_bonus=0.1)
+
+
+def test_a_gradient_that_overflows_has_row_and_column(problem):
+    wrong = problem.padded(0, 0)
+    wrong["advantages"] = numpy.full_like(wrong["advantages"], 3e38)
+    wrong["logp_new"][1, 0], wrong["logp_old"][1, 0], wrong["mask"][1, 0] = 0, -5, True
+    with pytest.raises(sluice.InvalidInput, match=r"gradient of token\[1, 0\] \(sequence 1\) is"):
+        sluice.gated_loss(**wrong, gate="identity", aggregation="constant", constant_length=1)
 
 
 @pytest.mark.parametrize("threads", [-1, 1025, 2**32, 2**40, True, 1.0])

@@ -140,6 +140,38 @@ def test_nothing_heavy_is_imported_before_it_is_used(session):
     assert done.returncode == 1 and "AssertionError: ['numpy', 'ctypes']" in done.stdout
 
 
+REFUSED = """
+def test_op(equiv):
+    equiv(lambda a, b: a, "ad")
+
+def test_name(equiv):
+    equiv(lambda a, other: a, "add")
+
+def test_shape(equiv):
+    equiv(lambda a, b: a[:1], "add")
+
+def test_none(equiv):
+    equiv(lambda a, b: None, "add")
+"""
+
+
+def test_a_refusal_shows_the_test_and_not_how_it_was_found(session):
+    done, _ = session(REFUSED)
+    text = done.stdout
+    assert done.returncode == 1 and "4 failed" in text
+    for line in ("no op 'ad'; did you mean add?", "the kernel wants 'other', and add has a, b",
+                 "axes", "the kernel returned None"):
+        assert re.search(rf"^E .*{re.escape(line)}", text, re.M), line
+    frames = re.findall(r"^(\S+\.py):\d+: ", text, re.M)
+    assert frames == ["test_mine.py"] * 4, frames
+
+
+def test_an_error_of_the_kernel_shows_the_kernel(session):
+    done, _ = session("def kernel(a, b):\n    raise KeyError('mine')\n\n"
+                      "def test_mine(equiv):\n    equiv(kernel, 'add')\n")
+    assert re.search(r"^test_mine\.py:2: KeyError", done.stdout, re.M)
+
+
 def test_no_summary_without_a_judgement(session):
     done, _ = session("def test_nothing():\n    pass\n")
     assert done.returncode == 0 and "sluice equiv" not in done.stdout

@@ -1,5 +1,7 @@
 """sluice.torch.gated_loss: the library's bits, and a gradient that passes gradcheck."""
 import dataclasses
+import re
+import textwrap
 
 import formula
 import numpy
@@ -30,6 +32,29 @@ def test_it_is_the_library_on_arrays(problem, way):
         assert metrics[name].isnan() if value is None else metrics[name].item() == value
     pointer = arguments["logp_new"].data_ptr()
     assert _arrays.floats("x", arguments["logp_new"]).ctypes.data == pointer  # no copy
+
+
+def test_the_step_of_the_page_has_the_same_gradients_for_any_split(problem, source):
+    """docs/python.md's. The policy is a table of log-probs, so that nothing else adds up."""
+    text = (source / "docs" / "python.md").read_text("utf-8")
+    code = re.search(r"^    def step\(.*?(?=^\S)", text, re.M | re.S)[0]
+    names = {"torch": torch, "sluice": sluice}
+    exec(textwrap.dedent(code), names)  # pylint: disable=exec-used
+    batch = tensors(problem.padded(1, 2, fill=0), grad=False)
+    batch["mask"][3] = False  # a sequence without tokens is none
+    found = []
+    for size in (1, 3, len(batch["mask"])):
+        table = batch["logp_new"].clone().requires_grad_()
+        names["step"](lambda ids, table=table: table[ids], torch.optim.SGD([table], lr=0.1),
+                      torch.arange(len(table)), batch["logp_old"], batch["advantages"],
+                      batch["mask"], size)
+        found.append(table.grad)
+    table = batch["logp_new"].clone().requires_grad_()
+    loss, _ = gated_loss(table, batch["logp_old"], batch["advantages"], batch["mask"], gate="erf",
+                         tau_pos=10, tau_neg=12)
+    loss.backward()
+    alone = table.grad + 0  # autograd adds parts to +0, and -0 becomes that
+    assert alone.any() and all(same(alone, gradient) for gradient in found)
 
 
 def test_advantages_of_tokens(problem):
