@@ -24,6 +24,10 @@ from ._library import Batch, Context, lib, shared_context
 _LEGACY_STREAM = 1
 """CUDA's name of the stream that PyTorch calls 0 (cudaStreamLegacy)."""
 
+_NOTHING = 256
+"""Where a tensor without elements begins: PyTorch says 0, which the library takes for an array that
+is missing."""
+
 
 class Torch:
     """What PyTorch says of devices and streams. The tests have another one, which says it of the
@@ -160,7 +164,7 @@ def _at(name: str, value: Tensor, kinds: "Tuple[torch.dtype, ...]", fix: str, nu
         raise _arrays.Wrong(f"{name} is a lazy view: pass {name}.resolve_neg()")
     if shape is not None and value.shape != shape:
         raise _arrays.Wrong(f"{name} has shape {tuple(value.shape)}, and must have {tuple(shape)}")
-    begin = value.data_ptr()
+    begin = value.data_ptr() or _NOTHING
     if not value.is_contiguous() or begin % value.element_size():
         raise _arrays.Wrong(f"{name} has strides {value.stride()} for shape {tuple(value.shape)}, "
                             f"and must be contiguous: pass {name}.contiguous()")
@@ -214,13 +218,14 @@ class _Call:
         block, numbers, sums, coefficients = begun(rows, _arrays.address(mask), settings,
                                                    denominators)
         room = seam.room(self.number, (WORDS + 2) * rows.size)  # sums, coefficients, advantages
-        there = room.data_ptr()
+        there = room.data_ptr() or _NOTHING
         batch.seq, batch.n_seq = rows.begin, rows.size
-        batch.coefficient = there + 8 * WORDS * rows.size
-        writes = [(batch.coefficient, coefficients, 8 * rows.size)]
+        factors = there + 8 * WORDS * rows.size
+        batch.coefficient = factors
+        writes = [(factors, coefficients, 8 * rows.size)]
         if wide is not None:
-            batch.advantage = batch.coefficient + 8 * rows.size
-            writes.append((batch.advantage, _arrays.address(wide), wide.nbytes))
+            batch.advantage = factors + 8 * rows.size
+            writes.append((factors + 8 * rows.size, _arrays.address(wide), wide.nbytes))
         d = seam.like(self.logp_new)
         e = seam.like(self.logp_new) if settings.entropy_bonus > 0 else None
         try:

@@ -41,7 +41,8 @@ class Simulator:
         for name, result, arguments in (
                 ("sl_memory_alloc", ctypes.c_int, [ctypes.c_void_p] * 2 + [ctypes.c_size_t]),
                 ("sl_simulation_stream", ctypes.c_void_p, []),
-                ("sl_simulation_fill", None, [ctypes.c_void_p] * 2 + [ctypes.c_int, ctypes.c_size_t]),
+                ("sl_simulation_fill", None,
+                 [ctypes.c_void_p] * 2 + [ctypes.c_int, ctypes.c_size_t]),
                 ("sl_simulation_capture", None, [ctypes.c_void_p]),
                 ("sl_simulation_end_capture", ctypes.c_int, [ctypes.c_void_p]),
                 ("sl_simulation_set_device", None, [ctypes.c_int]),
