@@ -270,7 +270,7 @@ def _on_host(offsets: "Optional[Tensor]") -> "Optional[Tensor]":
     return found
 
 
-_TOKEN = re.compile(r"(?:logp_new|logp_old|logp_ref|entropy|token_advantage|of token )\s?\[(\d+)\]")
+_TOKEN = re.compile(r"(?:logp_\w+|entropy|token_advantage|log-ratio|gradient of token)\[(\d+)\]")
 
 
 def _placed(text: str, rows: _batch.Rows) -> str:
