@@ -22,6 +22,10 @@ from ._library import Batch, Context, Objective, shared_context
 _LEGACY_STREAM = 1
 """CUDA's name of the stream that PyTorch calls 0 (cudaStreamLegacy)."""
 
+_NOTHING = 256
+"""Where a tensor without elements begins: PyTorch says 0, which the library takes for an array that
+is missing."""
+
 
 class Torch:
     """What PyTorch says of devices and streams. The tests have another one, which says it of the
@@ -168,7 +172,7 @@ def _at(name: str, value: Tensor, kinds: "Tuple[torch.dtype, ...]", fix: str, nu
         raise _arrays.Wrong(f"{name} is a lazy view: pass {name}.resolve_neg()")
     if shape is not None and value.shape != shape:
         raise _arrays.Wrong(f"{name} has shape {tuple(value.shape)}, and must have {tuple(shape)}")
-    begin = value.data_ptr()
+    begin = value.data_ptr() or _NOTHING
     if not value.is_contiguous() or begin % value.element_size():
         raise _arrays.Wrong(f"{name} has strides {value.stride()} for shape {tuple(value.shape)}, "
                             f"and must be contiguous: pass {name}.contiguous()")
@@ -233,7 +237,7 @@ class _Call:
         there = Batch.from_buffer_copy(batch)
         size = batch.n_seq
         room = seam.room(self.number, (WORDS + 2) * size)  # sums, coefficients, advantages
-        begin = room.data_ptr()
+        begin = room.data_ptr() or _NOTHING
         there.mask, there.coefficient = self.mask, begin + 8 * WORDS * size
         writes = [(there.coefficient, batch.coefficient or 0, 8 * size)]
         if self.wide is not None:
