@@ -37,9 +37,8 @@ static void device_close(sl_context *ctx) {
   if (!device) return;
   const device_scope scope(device->number);
   sl_device_forget_graphs(ctx);
-  if (device->stream && !device->lent)
-    cudaStreamDestroy(
-        device->stream); /* in the simulator it waits; cudaFree below waits on a device */
+  if (device->stream) sl_device_settle(ctx);
+  if (device->stream && !device->lent) cudaStreamDestroy(device->stream);
   cudaFree(device->workspace), cudaFree(device->faults), cudaFree(device->seq),
       cudaFree(device->chunk_begin);
   cudaFreeHost(device->host_faults), cudaFreeHost(device->staging);

@@ -29,7 +29,8 @@ void *sl_device_workspace(sl_context *ctx, size_t bytes) {
     if (sl_device_forget_graphs(ctx)) return nullptr;
     size_t room = workspace_min;
     while (room < rounded) room *= 2;
-    cudaFree(device->workspace); /* waits for the stream */
+    sl_device_settle(ctx);
+    cudaFree(device->workspace);
     device->workspace = nullptr, device->workspace_bytes = 0;
     void *p = nullptr;
     if (checked(ctx, "workspace", cudaMalloc(&p, room))) return nullptr;
@@ -55,6 +56,7 @@ static sl_status grow(sl_context *ctx, uint32_t **host, uint32_t **twin, size_t 
   if (n <= *capacity) return SL_OK;
   SL_TRY(sl_device_forget_graphs(ctx));
   const size_t room = n + n / 2 + 64;
+  sl_device_settle(ctx);
   cudaFree(*twin);
   free(*host);
   *twin = nullptr, *capacity = 0;
@@ -171,6 +173,7 @@ static sl_status report_faults(sl_context *ctx) {
                      sl_device_kernel_names[k]);
     snprintf(text, sizeof text, fault_rows[kind].format, fault & ((1ull << 56) - 1));
     cudaMemsetAsync(device->faults, 0xff, faults_bytes, device->stream);
+    device->idle = false;
     return sl_fail(&ctx->error, fault_rows[kind].status, "%s: %s", sl_device_kernel_names[k], text);
   }
   return SL_OK;
@@ -196,6 +199,7 @@ static sl_status device_synchronize(sl_context *ctx) {
                              cudaMemcpyAsync(device->host_faults, device->faults, faults_bytes,
                                              cudaMemcpyDeviceToHost, device->stream));
   if (!status && !SL_PLANTED(read_without_wait)) status = wait(ctx);
+  device->idle = !status;
   if (!status) status = report_faults(ctx);
   return status ? status : report_findings(ctx);
 }
@@ -209,7 +213,9 @@ static sl_status device_allocate(sl_context *ctx, void **out, size_t bytes) {
 
 static void device_release(sl_context *ctx, void *memory) {
   const device_scope scope(ctx->device->number, ctx->device->recording);
-  if (!sl_device_forget_graphs(ctx)) cudaFree(memory);
+  if (sl_device_forget_graphs(ctx)) return;
+  sl_device_settle(ctx);
+  cudaFree(memory);
 }
 
 static sl_status device_copy(sl_context *ctx, void *to, const void *from, size_t bytes) {

@@ -21,6 +21,7 @@ size_t SL_DEVICE_NAME(linear_pack_bytes)(size_t n, size_t k, sl_pack_kind kind);
 #define sl_device_status SL_DEVICE_NAME(device_status)
 #define sl_device_fail SL_DEVICE_NAME(device_fail)
 #define sl_device_enter SL_DEVICE_NAME(device_enter)
+#define sl_device_settle SL_DEVICE_NAME(device_settle)
 #define sl_device_memory SL_DEVICE_NAME(device_memory)
 #define sl_device_repeat SL_DEVICE_NAME(device_repeat)
 #define sl_device_forget_graphs SL_DEVICE_NAME(device_forget_graphs)
@@ -50,6 +51,7 @@ struct sl_device {
   int number; /* as CUDA counts */
   cudaStream_t stream;
   bool lent; /* the stream is the caller's (spec N1.10) */
+  bool idle; /* a wait has seen the end of all that the context has put into it */
   /* Multiprocessors: a launcher may use their number, and it cannot affect a result (spec N1.4). */
   int processors;
   /* Launchers take their smallest instantiation, which the simulator runs faster. */
@@ -94,6 +96,11 @@ sl_status sl_device_fail(sl_context *ctx, const char *what, cudaError_t error);
  */
 sl_status sl_device_enter(sl_context *ctx);
 
+/* Before anything is freed that the context's work may use: waits for that, unless a wait has been
+ * since, or the caller captures his stream, which cannot be waited for. cudaFree need not wait, and
+ * a stream of the caller's is touched no more than there is cause. */
+void sl_device_settle(sl_context *ctx);
+
 /* The context's `repeat` (kernels/core/context.h). */
 sl_status sl_device_repeat(sl_context *ctx, const sl_repeat_key *key, sl_repeated_calls *calls,
                            void *arg);
@@ -121,7 +128,10 @@ static inline sl_status checked(sl_context *ctx, const char *what, cudaError_t e
 
 /* While it lives the thread's current device is the given one, and captures of other streams, which
  * may be the caller's, are not disturbed by what allocates or waits; after that all is as it was.
- * While the context records launches of its own, what a graph cannot hold must be refused. */
+ * While the context records launches of its own, what a graph cannot hold must be refused.
+ *
+ * What CUDA remembers of a call that failed before is dropped, or it would be taken for the error
+ * of a launch; and nothing of a call here, whose error was no matter, is left for the caller. */
 class device_scope {
  public:
   explicit device_scope(int number, bool recording = false) : before_(number), moved_(false) {
@@ -129,10 +139,12 @@ class device_scope {
              cudaSetDevice(number) == cudaSuccess;
     mode_ = recording ? cudaStreamCaptureModeThreadLocal : cudaStreamCaptureModeRelaxed;
     cudaThreadExchangeStreamCaptureMode(&mode_);
+    cudaGetLastError();
   }
   ~device_scope() {
     cudaThreadExchangeStreamCaptureMode(&mode_);
     if (moved_) cudaSetDevice(before_);
+    cudaGetLastError();
   }
   device_scope(const device_scope &) = delete;
   device_scope &operator=(const device_scope &) = delete;
@@ -149,6 +161,7 @@ template <auto Function, typename... Args>
 static sl_status call_on_device(sl_context *ctx, Args... args) {
   const device_scope scope(ctx->device->number, ctx->device->recording);
   SL_TRY(sl_device_enter(ctx));
+  ctx->device->idle = false;
   return Function(ctx, args...);
 }
 template <auto Function, typename... Args>

@@ -13,7 +13,7 @@ using namespace sl;
 
 static void drop(sl_context *ctx, device_graph *g) {
   if (g->graph) {
-    if (!sl_device_enter(ctx)) cudaStreamSynchronize(ctx->device->stream); /* it may be running */
+    sl_device_settle(ctx); /* it may be running */
     cudaGraphExecDestroy(g->graph);
   }
   *g = {};

@@ -24,3 +24,8 @@ sl_status sl_device_enter(sl_context *ctx) {
                  "the stream is being captured into a graph: data are checked by a wait, which a "
                  "graph cannot hold; make this call outside the capture (spec N1.10)");
 }
+
+void sl_device_settle(sl_context *ctx) {
+  const sl_device *device = ctx->device;
+  if (!device->idle && !sl_device_enter(ctx)) cudaStreamSynchronize(device->stream);
+}

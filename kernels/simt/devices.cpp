@@ -2,6 +2,7 @@
  * page-locked memory of the host have. */
 #include "internal.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <iterator>
 #include <map>
@@ -21,6 +22,7 @@ std::map<const void *, allocation> allocations;
 std::map<const unsigned char *, size_t> page_locked; /* bytes, by address */
 std::map<const void *, size_t> shared_grants;        /* dynamic bytes, by kernel */
 int multiprocessors = 1;
+bool begun[devices_count];
 
 bool is_device(int device) { return device >= 0 && device < devices_count; }
 
@@ -30,6 +32,7 @@ void draw_devices() {
   multiprocessors = 1 + static_cast<int>(choice.below(
                             choice.below(4) ? 4 : 132)); /* mostly few: problems are small */
   allocations.clear(), shared_grants.clear();
+  std::fill(std::begin(begun), std::end(begun), false);
 }
 
 bool grant_shared(const void *kernel, size_t bytes) {
@@ -69,8 +72,24 @@ bool is_page_locked(const void *p) {
   return after != page_locked.begin() && c < std::prev(after)->first + std::prev(after)->second;
 }
 
-void note_allocation(const void *p, size_t bytes) { allocations[p] = {current_device, bytes}; }
+size_t page_locked_bytes(const void *p) {
+  const auto found = page_locked.find(static_cast<const unsigned char *>(p));
+  return found == page_locked.end() ? 0 : found->second;
+}
+
+void note_allocation(const void *p, size_t bytes) {
+  allocations[p] = {current_device, bytes};
+  begun[current_device] = true;
+}
 void forget_allocation(const void *p) { allocations.erase(p); }
+
+cudaError_t make_current(int device) {
+  if (!is_device(device)) return noted(cudaErrorInvalidDevice);
+  current_device = device;
+  return cudaSuccess;
+}
+
+bool has_begun(int device) { return is_device(device) && begun[device]; }
 
 }  // namespace simt
 
@@ -87,13 +106,13 @@ cudaError_t cudaGetDevice(int *device) {
 }
 
 cudaError_t cudaSetDevice(int device) {
-  if (!is_device(device)) return cudaErrorInvalidDevice;
-  current_device = device;
-  return cudaSuccess;
+  const cudaError_t error = make_current(device);
+  if (!error) begun[device] = true;
+  return error;
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int device) {
-  if (!is_device(device)) return cudaErrorInvalidDevice;
+  if (!is_device(device)) return noted(cudaErrorInvalidDevice);
   snprintf(p->name, sizeof p->name, "SIMT simulator");
   p->multiProcessorCount = multiprocessors;
   p->totalGlobalMem = size_t(8) << 30;
@@ -101,7 +120,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int device) {
 }
 
 cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr, int device) {
-  if (!is_device(device)) return cudaErrorInvalidDevice;
+  if (!is_device(device)) return noted(cudaErrorInvalidDevice);
   *value = multiprocessors;
   return cudaSuccess;
 }

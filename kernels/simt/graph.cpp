@@ -23,8 +23,8 @@ cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode *mode) {
 }
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
-  if (!stream) return cudaErrorStreamCaptureUnsupported;
-  if (capture_of(stream)) return cudaErrorIllegalState;
+  if (is_default(stream)) return noted(cudaErrorStreamCaptureUnsupported);
+  if (capture_of(stream)) return noted(cudaErrorIllegalState);
   capture_of(stream) = new stream_capture;
   return cudaSuccess;
 }
@@ -32,22 +32,22 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph) {
   stream_capture *capture = std::exchange(capture_of(stream), nullptr);
   *graph = nullptr;
-  if (!capture) return cudaErrorIllegalState;
+  if (!capture) return noted(cudaErrorIllegalState);
   const bool valid = capture->valid;
   if (valid) *graph = new graph_state{std::move(capture->operations)};
   delete capture;
-  return valid ? cudaSuccess : cudaErrorStreamCaptureInvalidated;
+  return noted(valid ? cudaSuccess : cudaErrorStreamCaptureInvalidated);
 }
 
 cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus *status) {
   *status = capture_of(stream) ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
-  return is_default(stream) && some_stream_captures() ? cudaErrorStreamCaptureImplicit
-                                                      : cudaSuccess;
+  return noted(is_default(stream) && some_stream_captures() ? cudaErrorStreamCaptureImplicit
+                                                            : cudaSuccess);
 }
 
 cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *out, cudaGraph_t graph,
                                           unsigned long long) {
-  if (!graphs_granted) return cudaErrorMemoryAllocation;
+  if (!graphs_granted) return noted(cudaErrorMemoryAllocation);
   *out = new graph_state(*graph);
   return cudaSuccess;
 }
@@ -56,7 +56,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t stream) {
   cudaError_t error = refused_default_stream(stream);
   if (!error) error = refused_in_stream(stream);
   if (!error && !graphs_granted) error = cudaErrorMemoryAllocation;
-  if (error) return error;
+  if (noted(error)) return error;
   launch_count++;
   for (const std::function<void()> &operation : graph->operations) run_again(stream, operation);
   return cudaSuccess;

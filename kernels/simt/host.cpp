@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <utility>
 
 namespace simt {
 
@@ -37,6 +38,7 @@ struct stream_state {
   history seen; /* what is ordered before whatever is enqueued next */
   const kernel_runner *runner = nullptr;
   stream_capture *capture = nullptr;
+  bool destroyed = false;
 };
 
 struct event_state {
@@ -50,22 +52,18 @@ namespace {
 stream_state default_streams[devices_count];
 std::vector<stream_state *> streams;
 std::vector<uint32_t> stream_length;
-history host_seen;
+history host_seen, retired; /* retired: what streams held that were destroyed and are empty */
 std::vector<bool> finished(1);
-cudaError_t bad_call = cudaSuccess;
+thread_local cudaError_t last_error = cudaSuccess;
 const kernel_runner *next_runner;
 std::string no_function = "invalid device function"; /* what a runner said of it */
 std::string failure;                                 /* the first of a run; "": none */
 
-struct host_range {
-  const unsigned char *from;
-  size_t bytes;
-  uint32_t op;
-};
-std::vector<host_range> pending_host;
-
 stream_state &stream_of(cudaStream_t s) {
-  return is_default(s) ? default_streams[current_device] : *s;
+  if (is_default(s)) return default_streams[current_device];
+  if (s->destroyed)
+    report(bug::use_after_free, nullptr, nullptr, -1, "a stream that was destroyed");
+  return *s;
 }
 
 /* One a device, and no other. */
@@ -80,6 +78,12 @@ bool begin_streams() {
 }
 const bool streams_begun = begin_streams(); /* a program may do without begin() */
 
+/* Of a stream that was destroyed nothing is left to run; its use is still seen. */
+void retire(stream_state *s) {
+  join(retired, s->seen);
+  streams.erase(std::remove(streams.begin(), streams.end(), s), streams.end());
+}
+
 bool ready_to_run(const stream_state &s) {
   return !s.queue.empty() &&
          (!s.queue.front().waits_for || finished[s.queue.front().waits_for->after]);
@@ -93,6 +97,7 @@ bool run_one() {
   stream_state &s = *can[choice.below(static_cast<uint32_t>(can.size()))];
   const operation op = s.queue.front();
   s.queue.pop_front();
+  if (s.destroyed && s.queue.empty()) retire(&s);
   running.op = op.id;
   if (op.run) op.run();
   finished[op.id] = true;
@@ -124,32 +129,26 @@ uint32_t enqueue(cudaStream_t stream, std::function<void()> run, event_state *wa
 
 void host_waits(const history &seen) {
   join(host_seen, seen);
-  pending_host.erase(std::remove_if(pending_host.begin(), pending_host.end(),
-                                    [](const host_range &r) { return is_over(host_seen, r.op); }),
-                     pending_host.end());
-}
-
-/* Accesses of a copy, which needs no alignment: in units that have none, or that are long. */
-void copy_accesses(const void *p, size_t bytes, bool write, const void *place) {
-  const unsigned char *at = static_cast<const unsigned char *>(p);
-  if (!in_arena(p)) return;
-  if (bytes > 16)
-    shadow_access(at, bytes, write, false, place);
-  else
-    for (size_t i = 0; i < bytes; i++) shadow_access(at + i, 1, write, false, place);
-}
-
-void copy_bytes(void *to, const void *from, size_t bytes) {
-  copy_accesses(from, bytes, false, __builtin_return_address(0));
-  copy_accesses(to, bytes, true, __builtin_return_address(0));
-  memcpy(to, from, bytes);
+  forget_copies(host_seen);
 }
 
 }  // namespace
 
+void wait_for_all() {
+  while (run_one()) {
+  }
+  for (const stream_state *s : streams) host_waits(s->seen);
+  host_waits(retired);
+}
+
 stream_capture *&capture_of(cudaStream_t stream) { return stream_of(stream).capture; }
 void run_again(cudaStream_t stream, const std::function<void()> &operation) {
   enqueue(stream, operation);
+}
+
+cudaError_t noted(cudaError_t error) {
+  if (error) last_error = error;
+  return error;
 }
 
 bool is_default(const stream_state *stream) { return !stream || stream == cudaStreamLegacy; }
@@ -183,15 +182,6 @@ cudaError_t refused_default_stream(cudaStream_t stream) {
   return is_default(stream) && invalidate_captures() ? cudaErrorStreamCaptureImplicit : cudaSuccess;
 }
 
-void host_access(const void *p, size_t bytes, const void *place) {
-  const unsigned char *c = static_cast<const unsigned char *>(p);
-  for (const host_range &r : pending_host)
-    if (c < r.from + r.bytes && r.from < c + bytes)
-      report(bug::unsynchronised_host_read, place, nullptr, -1,
-             "an asynchronous copy may not have arrived");
-  if (in_arena(p)) report(bug::out_of_bounds, place, nullptr, -1, "the host touches device memory");
-}
-
 void enqueue_launch(const char *kernel, const void *address, dim3 grid, dim3 block,
                     size_t shared_bytes, stream_state *stream, void (*run)(void *),
                     void (*destroy)(void *), void *captured, size_t bytes) {
@@ -199,10 +189,7 @@ void enqueue_launch(const char *kernel, const void *address, dim3 grid, dim3 blo
   cudaError_t error = refused_default_stream(stream);
   if (!error && stream_of(stream).device != current_device) error = cudaErrorInvalidResourceHandle;
   if (!error) error = refused_launch(address, grid, block, shared_bytes);
-  if (error) {
-    bad_call = error;
-    return;
-  }
+  if (noted(error)) return;
   launch_count += !capture_of(stream);
   enqueue(stream, [=]() {
     running.arguments = static_cast<const unsigned char *>(kept.get());
@@ -220,7 +207,7 @@ void launch_packed(const char *kernel, const void *address, dim3 grid, dim3 bloc
   const cudaError_t error = stream->runner->enqueue(kernel, address, grid, block, shared_bytes,
                                                     stream, std::move(arguments), no_function);
   if (error == cudaErrorInvalidDeviceFunction && failure.empty()) failure = no_function;
-  if (error) bad_call = error;
+  noted(error);
 }
 
 const char *launch_failure() { return failure.empty() ? nullptr : failure.c_str(); }
@@ -233,82 +220,18 @@ void mark_arena(stream_state *stream, void *p, size_t bytes, bool valid) {
 void begin(uint64_t seed) {
   begin_state(seed);
   begin_streams();
-  host_seen.clear(), pending_host.clear(), findings.clear();
+  host_seen.clear(), retired.clear(), begin_copies(), findings.clear();
   finished.assign(1, false);
   draw_devices();
   switch_interval = 1 + choice.below(16);
   draw_shared_limit();
-  bad_call = cudaSuccess, failure.clear();
+  last_error = cudaSuccess, failure.clear();
   shadow_reset_all();
 }
 
 }  // namespace simt
 
 using namespace simt;
-
-cudaError_t cudaMalloc(void **p, size_t bytes) {
-  if (const cudaError_t error = refused_in_thread()) return error;
-  *p = arena_allocate(bytes);
-  if (*p) note_allocation(*p, bytes);
-  return *p ? cudaSuccess : cudaErrorMemoryAllocation;
-}
-
-/* Waits for all streams; what one captures is in none. */
-static void drain() {
-  while (run_one()) {
-  }
-  for (const stream_state *s : streams) host_waits(s->seen);
-}
-
-cudaError_t cudaFree(void *p) {
-  if (!p) return cudaSuccess;
-  if (const cudaError_t error = refused_in_thread()) return error;
-  drain();
-  forget_allocation(p);
-  return arena_free(p) ? cudaSuccess : cudaErrorInvalidValue;
-}
-
-cudaError_t cudaMallocHost(void **p, size_t bytes) {
-  if (const cudaError_t error = refused_in_thread()) return error;
-  *p = malloc(bytes);
-  if (*p) note_page_locked(*p, bytes);
-  return *p ? cudaSuccess : cudaErrorMemoryAllocation;
-}
-
-cudaError_t cudaFreeHost(void *p) {
-  if (const cudaError_t error = refused_in_thread()) return error;
-  forget_page_locked(p);
-  free(p);
-  return cudaSuccess;
-}
-
-cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind,
-                            cudaStream_t stream) {
-  cudaError_t error = refused_default_stream(stream);
-  if (!error && !(kind == cudaMemcpyDeviceToDevice ||
-                  (kind == cudaMemcpyHostToDevice && is_page_locked(from))))
-    error = refused_in_stream(stream);
-  if (error) return error;
-  const std::function<void()> run = [=]() {
-    copy_bytes(to, from, bytes);
-  }; /* the bytes that are there when the copy runs, pageable or not */
-  if (kind == cudaMemcpyDeviceToHost) {
-    bytes_to_host += bytes;
-    memset(to, 0xA5, bytes); /* what was there is gone until the copy arrives */
-    pending_host.push_back({static_cast<unsigned char *>(to), bytes, next_operation()});
-  }
-  enqueue(stream, run);
-  return cudaSuccess;
-}
-
-cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t stream) {
-  if (const cudaError_t error = refused_default_stream(stream)) return error;
-  enqueue(stream, [=]() {
-    copy_accesses(p, bytes, true, nullptr);
-    memset(p, value, bytes);
-  });
-  return cudaSuccess;
-}
 
 cudaError_t cudaStreamCreate(cudaStream_t *stream) {
   *stream = new stream_state;
@@ -320,15 +243,16 @@ cudaError_t cudaStreamCreate(cudaStream_t *stream) {
   return cudaSuccess;
 }
 
+/* At once, whatever is still to be done in it. */
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
-  cudaStreamSynchronize(stream);
-  streams.erase(std::remove(streams.begin(), streams.end(), stream), streams.end());
-  delete stream;
+  stream_state &s = stream_of(stream);
+  s.destroyed = true;
+  if (s.queue.empty()) retire(&s);
   return cudaSuccess;
 }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-  if (const cudaError_t error = refused_in_stream(stream)) return error;
+  if (const cudaError_t error = noted(refused_in_stream(stream))) return error;
   stream_state &s = stream_of(stream);
   while (!s.queue.empty() && run_one()) {
   }
@@ -337,7 +261,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 }
 
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
-  if (const cudaError_t error = refused_in_stream(stream)) return error;
+  if (const cudaError_t error = noted(refused_in_stream(stream))) return error;
   if (!event->recorded) return cudaSuccess;
   join(stream_of(stream).seen, event->seen);
   enqueue(stream, nullptr, event);
@@ -355,7 +279,7 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 }
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
-  if (const cudaError_t error = refused_in_stream(stream)) return error;
+  if (const cudaError_t error = noted(refused_in_stream(stream))) return error;
   event->recorded = true;
   event->after = enqueue(stream, nullptr);
   event->seen = stream_of(stream).seen;
@@ -370,16 +294,12 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
 }
 
 cudaError_t cudaDeviceSynchronize() {
-  if (const cudaError_t error = invalidate_captures()) return error;
-  drain();
+  if (const cudaError_t error = noted(invalidate_captures())) return error;
+  wait_for_all();
   return cudaSuccess;
 }
 
-cudaError_t cudaGetLastError() {
-  const cudaError_t bad = bad_call;
-  bad_call = cudaSuccess;
-  return bad;
-}
+cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }
 
 const char *cudaGetErrorString(cudaError_t error) {
   return error == cudaSuccess                      ? "success"

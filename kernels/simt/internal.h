@@ -91,6 +91,9 @@ void draw_shared_limit(); /* what shared_granted grants in this run */
 constexpr int devices_count = 2;
 extern thread_local int current_device;
 void draw_devices(); /* how many multiprocessors they have in this run */
+cudaError_t make_current(int device);
+/* Whether it has a context of CUDA's, which takes memory: cudaSetDevice and cudaMalloc make one. */
+bool has_begun(int device);
 /* What a device refuses of a launch, whatever its stream. */
 cudaError_t refused_launch(const void *kernel, dim3 grid, dim3 block, size_t shared_bytes);
 void note_allocation(const void *p, size_t bytes); /* on the current device */
@@ -99,6 +102,7 @@ size_t bytes_on_device(int device);
 void note_page_locked(const void *p, size_t bytes);
 void forget_page_locked(const void *p);
 bool is_page_locked(const void *p);
+size_t page_locked_bytes(const void *p); /* of memory that was allocated so */
 
 /* The arena of device memory and its shadow (shadow.cpp). */
 bool in_arena(const void *p);
@@ -128,9 +132,12 @@ void maybe_switch();
 void run_grid(const char *kernel, dim3 grid, dim3 block, size_t shared_bytes, uint32_t op,
               void (*body)(void *), void *arguments);
 
-/* Host memory that an asynchronous copy will still write (host.cpp): reading it before
- * synchronisation is a finding. */
+/* Host memory that an asynchronous copy will still write (memory.cpp): reading it before
+ * synchronisation is a finding, and so is freeing what a copy still needs. */
 void host_access(const void *p, size_t bytes, const void *place);
+void begin_copies();
+void forget_copies(const history &seen); /* those that are over */
+void wait_for_all();                     /* streams; what one captures is in none */
 
 /* The operations of runtime.h for a caller that has its places from elsewhere (ptx/execute.cpp). */
 void block_barrier_at(const void *place, unsigned line);
@@ -158,6 +165,7 @@ extern thread_local cudaStreamCaptureMode capture_mode; /* of the calling thread
 cudaError_t refused_default_stream(stream_state *stream);
 cudaError_t refused_in_stream(stream_state *stream);
 cudaError_t refused_in_thread();
+/* Puts it into the stream. */
 void run_again(stream_state *stream, const std::function<void()> &operation);
 
 /* What a runner of kernels gives (runtime.h). enqueue puts a launch into the stream; where it

@@ -141,6 +141,11 @@ typedef struct {
   size_t totalGlobalMem;
 } cudaDeviceProp;
 
+namespace simt {
+/* What a function of the runtime answers: cudaGetLastError gives the last that is an error. */
+cudaError_t noted(cudaError_t error);
+}  // namespace simt
+
 cudaError_t cudaMalloc(void **p, size_t bytes);
 cudaError_t cudaFree(void *p);
 cudaError_t cudaMallocHost(void **p, size_t bytes);
@@ -180,9 +185,10 @@ cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int dev
 const char *cudaGetErrorString(cudaError_t error);
 template <typename F>
 cudaError_t cudaFuncSetAttribute(F *kernel, cudaFuncAttribute, int bytes) {
-  return simt::grant_shared(reinterpret_cast<const void *>(kernel), static_cast<size_t>(bytes))
-             ? cudaSuccess
-             : cudaErrorInvalidValue;
+  return simt::noted(
+      simt::grant_shared(reinterpret_cast<const void *>(kernel), static_cast<size_t>(bytes))
+          ? cudaSuccess
+          : cudaErrorInvalidValue);
 }
 
 #endif

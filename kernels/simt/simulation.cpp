@@ -50,7 +50,9 @@ const char *sl_simulation_planted(void) {
 
 int sl_simulation_devices(void) { return simt::devices_count; }
 int sl_simulation_device(void) { return simt::current_device; }
-void sl_simulation_set_device(int device) { cudaSetDevice(device); }
+void sl_simulation_set_device(int device) { simt::make_current(device); }
+int sl_simulation_device_begun(int device) { return simt::has_begun(device); }
+int sl_simulation_last_error(void) { return cudaGetLastError(); }
 
 size_t sl_simulation_device_bytes(int device) { return simt::bytes_on_device(device); }
 

@@ -30,10 +30,13 @@ uint64_t sl_simulation_launches(void);
 void sl_simulation_grant_graphs(int granted);
 
 /* The devices, as the caller of a library has them beside it: how many there are, the thread's
- * current one, and bytes that are allocated on one. */
+ * current one, whether one has a context of CUDA's, which takes its memory, and bytes that are
+ * allocated on one. set_device makes no such context, as PyTorch does not; of a device that is none
+ * it leaves the thread an error of CUDA's. */
 int sl_simulation_devices(void);
 int sl_simulation_device(void);
 void sl_simulation_set_device(int device);
+int sl_simulation_device_begun(int device);
 size_t sl_simulation_device_bytes(int device);
 
 /* A stream of the caller's on the current device, to be destroyed by him: what a context may be
@@ -45,6 +48,9 @@ void sl_simulation_stream_destroy(void *stream);
 void sl_simulation_fill(void *stream, void *device_memory, int byte, size_t n);
 void sl_simulation_capture(void *stream);
 int sl_simulation_end_capture(void *stream);
+
+/* What CUDA holds of the thread's last call that failed, 0 for nothing; it is then forgotten. */
+int sl_simulation_last_error(void);
 
 /* Findings since then; one of them as text, with kernel, line and threads. */
 size_t sl_simulation_findings(void);

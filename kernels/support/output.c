@@ -12,12 +12,9 @@
 #include <unistd.h>
 
 sl_status sl_output_check(const char *path, sl_error *err) {
-  char *own = path && strcmp(path, "-") != 0 ? sl_run_folder_name(path) : NULL;
-  if (!own) return SL_OK;
-  const sl_status status =
-      sl_fail(err, SL_ERR_USAGE, "%s is the run's own %s: name another file", path, own);
-  free(own);
-  return status;
+  char own[SL_RUN_NAME];
+  if (!path || strcmp(path, "-") == 0 || !sl_run_folder_name(own, path)) return SL_OK;
+  return sl_fail(err, SL_ERR_USAGE, "%s is the run's own %s: name another file", path, own);
 }
 
 sl_status sl_output_begin(sl_output *out, const char *path, sl_error *err) {

@@ -37,32 +37,33 @@ static int is_own(const char *name) {
 }
 
 /* The folder of a path that does not exist; it becomes the last component. */
-static char *split(char *path, const char **name) {
+static char *split(char *path, const char **name, char folder[PATH_MAX]) {
   char *slash = strrchr(path, '/');
   *name = slash ? slash + 1 : path;
-  if (!slash) return realpath(".", NULL);
-  if (slash == path) return realpath("/", NULL);
+  if (!slash) return realpath(".", folder);
+  if (slash == path) return realpath("/", folder);
   *slash = 0;
-  return realpath(path, NULL);
+  return realpath(path, folder);
 }
 
-static char *name_of_absent(const char *path) {
-  char *copy = strdup(path), *found = NULL;
+static int is_absent_own(char out[SL_RUN_NAME], const char *path) {
+  char copy[PATH_MAX], folder[PATH_MAX];
   const char *name;
-  char *folder = copy ? split(copy, &name) : NULL;
-  if (folder && is_own(name) && is_run(folder)) found = strdup(name);
-  free(folder);
-  free(copy);
-  return found;
+  if (strlen(path) >= sizeof copy) return 0; /* nothing can be written there */
+  strcpy(copy, path);
+  if (!split(copy, &name, folder) || !is_own(name) || !is_run(folder)) return 0;
+  snprintf(out, SL_RUN_NAME, "%.*s", SL_RUN_NAME - 1, name);
+  return 1;
 }
 
-char *sl_run_folder_name(const char *path) {
-  char *real = realpath(path, NULL), *found = NULL;
-  if (!real) return name_of_absent(path);
-  for (char *slash; !found && (slash = strrchr(real, '/')) && slash != real;) {
+int sl_run_folder_name(char out[SL_RUN_NAME], const char *path) {
+  char real[PATH_MAX];
+  if (!realpath(path, real)) return is_absent_own(out, path);
+  for (char *slash; (slash = strrchr(real, '/')) && slash != real;) {
     *slash = 0;
-    if (is_own(slash + 1) && is_run(real)) found = strdup(slash + 1);
+    if (!is_own(slash + 1) || !is_run(real)) continue;
+    snprintf(out, SL_RUN_NAME, "%.*s", SL_RUN_NAME - 1, slash + 1);
+    return 1;
   }
-  free(real);
-  return found;
+  return 0;
 }

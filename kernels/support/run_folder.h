@@ -20,8 +20,10 @@
 #define SL_ASIDE_MARK ".aside-"
 #define SL_KEPT_MARK ".kept-"
 
-/* The name in a run's folder, freed by the caller, that path is or lies under; NULL if it belongs
- * to no run. A path that does not exist belongs to a run if a run gives it that name. */
-char *sl_run_folder_name(const char *path);
+/* 1 and the name in a run's folder that path is or lies under; 0 if it belongs to no run. A path
+ * that does not exist belongs to a run if a run gives it that name. It takes no memory: that a file
+ * is not a run's must not follow from there being none. */
+#define SL_RUN_NAME 256 /* bytes of a name, with its NUL */
+int sl_run_folder_name(char out[SL_RUN_NAME], const char *path);
 
 #endif

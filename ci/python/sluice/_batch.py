@@ -129,11 +129,15 @@ _TOKEN = re.compile(
     r"\b(logp_new|logp_old|logp_ref|entropy|token_advantage|log-ratio|token ?)\[(\d+)\]")
 
 
-def in_callers_words(text: str, own: "numpy.ndarray[Any, Any] | None",
-                     shape: "Tuple[int, ...]") -> str:
-    """A message of the library with the caller's numbers of sequences, which are every second where
-    `own` says so, his names, and of a padded batch with the row and column of a token."""
-    if own is not None:
+def in_callers_words(text: str, rows: Rows, shape: "Tuple[int, ...]") -> str:
+    """A message of the library with the token's sequence, which a device does not name; with the
+    caller's numbers of sequences, which are every second where `rows` has more, and his names; and
+    of a padded batch with the row and column of a token."""
+    found = _TOKEN.search(text)
+    if found and "(sequence " not in text:
+        row = int(numpy.searchsorted(rows.seq, int(found[2]), "right")) - 1
+        text = f"{text[:found.end()]} (sequence {row}){text[found.end():]}"
+    if rows.own is not None:
         text = _SEQUENCE.sub(lambda found: f"{found[1]}{int(found[2]) // 2}", text)
     if len(shape) == 2:
         text = _TOKEN.sub(

@@ -1,7 +1,7 @@
 """One batch of the gated loss through the library (spec O1 to O5): the settings, the call, and what
 its sums come to. Internal: what sluice.loss and sluice.torch share."""
 from dataclasses import dataclass, fields
-from typing import Any, Callable, NamedTuple, Tuple
+from typing import Any, Callable, NamedTuple, Protocol, Tuple
 
 import numpy
 
@@ -9,7 +9,7 @@ from . import _arrays, _batch
 from ._errors import InvalidInput, number_of
 from ._gate import Gate
 from ._library import (
-    AGGREGATIONS, KL_KINDS, LEVELS, SUMS, Batch, Context, Error, LossMetrics, Objective, fail, lib)
+    AGGREGATIONS, KL_KINDS, LEVELS, SUMS, Batch, Error, LossMetrics, Objective, fail, lib)
 
 LARGEST_FACTOR = 2**20
 
@@ -152,6 +152,14 @@ _TOKENS, _OBJECTIVE, _KL, _ENTROPY = map(_NAMES.index, ("tokens", "objective", "
 _UPDATE = int(LossMetrics.update.offset)
 
 
+class Runs(Protocol):
+    """A context, on the host or on a device."""
+
+    def gated_loss(self, d: "int | None", e: "int | None", sums: "int | None", objective: Objective,
+                   batch: Batch) -> None:
+        """sl_gated_loss: d, e and sums are addresses, that of the sums on the host."""
+
+
 class Computed(NamedTuple):
     """What the library made of a batch."""
     loss: float
@@ -176,67 +184,55 @@ class Computed(NamedTuple):
         return all_of_them if self.rows.own is None else all_of_them[self.rows.own]
 
 
-def needs(settings: Settings, logp_ref: object, entropy: object) -> None:
-    """Refuses a term without its array."""
+def compute(logp_new: object, logp_old: object, advantages: object, mask: object, seq: object,
+            groups: object, gate: Gate, settings: Settings, denominators: object, logp_ref: object,
+            entropy: object, context: "Runs",
+            empty: "Callable[[Any, Tuple[int, ...]], Tuple[Any, int]]",
+            taken: "Callable[..., _batch.Taken]" = _batch.taken) -> Computed:
+    """Arguments are those of `sluice.gated_loss`. gate: owns what the settings point to. empty: an
+    array of float32 like the log-probs, of their shape, and its address. taken: makes a batch of
+    the arrays, whose mask is the host's, and after context.gated_loss all that groups need."""
+    objective, bonus = settings.objective, settings.entropy_bonus
     if settings.beta > 0 and logp_ref is None:
         raise InvalidInput("beta > 0 needs logp_ref, the log-probs of the reference")
-    if settings.entropy_bonus > 0 and entropy is None:
+    if bonus > 0 and entropy is None:
         raise InvalidInput("entropy_bonus > 0 needs entropy, that of each token")
+    batch, shape, rows, given, _owners = taken(
+        logp_new, logp_old, advantages, mask, seq, logp_ref, entropy, settings.by_sequence)
 
-
-def begun(rows: _batch.Rows, mask: int, settings: Settings, denominators: object) \
-        -> "Tuple[numpy.ndarray[Any, Any], int, int, int]":
-    """Metrics, sums, coefficients and counts of unmasked tokens, one after the other, the last two
-    filled in; and where the first three begin. mask: the address of one in the host's memory."""
+    # Metrics, sums, coefficients and counts of unmasked tokens, one after the other.
     block = numpy.empty(NUMBERS + (WORDS + 2) * rows.size)
     numbers = _arrays.address(block)
     sums = numbers + 8 * NUMBERS
     coefficients = sums + 8 * WORDS * rows.size
     tokens = coefficients + 8 * rows.size
-    lib.sl_objective_tokens(tokens, mask, rows.begin, rows.size)
+    lib.sl_objective_tokens(tokens, batch.mask, rows.begin, rows.size)
     _coefficients(coefficients, tokens, rows.size, settings, denominators)
-    return block, numbers, sums, coefficients
-
-
-def compute(logp_new: object, logp_old: object, advantages: object, mask: object, seq: object,
-            groups: object, gate: Gate, settings: Settings, denominators: object, logp_ref: object,
-            entropy: object, context: Context,
-            empty: "Callable[[Any, Tuple[int, ...]], Tuple[Any, int]]") -> Computed:
-    """Arguments are those of `sluice.gated_loss`. gate: owns what the settings point to. empty: an
-    array of float32 like the log-probs, of their shape, and its address."""
-    objective, bonus = settings.objective, settings.entropy_bonus
-    needs(settings, logp_ref, entropy)
-    batch, shape, rows, given, _owners = _batch.taken(
-        logp_new, logp_old, advantages, mask, seq, logp_ref, entropy, settings.by_sequence)
-
-    block, numbers, sums, batch.coefficient = begun(rows, batch.mask, settings, denominators)
+    batch.coefficient = coefficients
     d, d_at = empty(logp_new, shape)
     e, e_at = empty(logp_new, shape) if bonus > 0 else (None, None)
     try:
         context.gated_loss(d_at, e_at, sums, objective, batch)
     except InvalidInput as error:
-        raise InvalidInput(_batch.in_callers_words(str(error), rows.own, shape)) from None
+        raise InvalidInput(_batch.in_callers_words(str(error), rows, shape)) from None
     lib.sl_loss_measure(numbers, sums, rows.size)
     if groups is not None:
         ends = _arrays.offsets("groups", groups, given)
-        measure(block, numbers, sums, objective, batch, ends if rows.own is None else 2 * ends)
-    return Computed(loss_of(block, settings), d, e, groups is not None, block, rows)
+        _measure(numbers + _UPDATE, objective, batch, sums, ends if rows.own is None else 2 * ends,
+                 tokens=block.item(_TOKENS))
+    loss = -(block.item(_OBJECTIVE) - settings.beta * block.item(_KL)
+             + bonus * block.item(_ENTROPY))
+    return Computed(loss, d, e, groups is not None, block, rows)
 
 
-def measure(block: "numpy.ndarray[Any, Any]", numbers: int, sums: int, objective: Objective,
-            batch: Batch, ends: "numpy.ndarray[Any, Any]") -> None:
-    """What the gate let through of groups of sequences (spec O5.3, O5.4), into the metrics; nothing
-    is written for a batch without tokens. batch: its arrays are the host's."""
+def _measure(into: int, objective: Objective, batch: Batch, sums: int,
+             ends: "numpy.ndarray[Any, Any]", tokens: float) -> None:
+    """What the gate let through of groups of sequences (spec O5.3, O5.4); nothing is written for a
+    batch without tokens. into, sums: addresses."""
     error = Error()
-    if block.item(_TOKENS) and lib.sl_update_measure(
-            numbers + _UPDATE, objective, batch, sums, _arrays.address(ends), ends.size - 1, error):
+    if tokens and lib.sl_update_measure(into, objective, batch, sums, _arrays.address(ends),
+                                        ends.size - 1, error):
         fail(error)
-
-
-def loss_of(block: "numpy.ndarray[Any, Any]", settings: Settings) -> float:
-    """The loss, from the metrics."""
-    return float(-(block.item(_OBJECTIVE) - settings.beta * block.item(_KL)
-                   + settings.entropy_bonus * block.item(_ENTROPY)))
 
 
 def measured(sums: "numpy.ndarray[Any, Any]") -> Metrics:

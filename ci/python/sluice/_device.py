@@ -6,7 +6,6 @@ the host, and for the sums. When it returns nothing of it is pending, so that no
 record_stream; what it takes from PyTorch's allocator is of the current stream.
 """
 import operator
-import re
 from pathlib import Path
 from typing import Any, ContextManager, Optional, Tuple
 
@@ -15,14 +14,17 @@ import torch
 from torch import Tensor
 
 from . import _arrays, _batch, _cuda
-from ._compute import (
-    WORDS, Computed, Settings, begun, compute, loss_of, measure, needs)
+from ._compute import WORDS, Computed, Settings, compute
 from ._errors import InvalidInput, Unavailable
 from ._gate import Gate
-from ._library import Batch, Context, lib, shared_context
+from ._library import Batch, Context, Objective, shared_context
 
 _LEGACY_STREAM = 1
 """CUDA's name of the stream that PyTorch calls 0 (cudaStreamLegacy)."""
+
+_NOTHING = 256
+"""Where a tensor without elements begins: PyTorch says 0, which the library takes for an array that
+is missing."""
 
 
 class Torch:
@@ -120,6 +122,15 @@ def computed(logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tenso
     if seam.on_host(logp_new):
         return compute(logp_new, logp_old, advantages, mask, seq, groups, gate, settings,
                        denominators, logp_ref, entropy, context_for(logp_new), empty)
+    return on_device(logp_new, logp_old, advantages, mask, seq, groups, gate, settings,
+                     denominators, logp_ref, entropy)
+
+
+def on_device(logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tensor,
+              seq: "Optional[Tensor]", groups: "Optional[Tensor]", gate: Gate, settings: Settings,
+              denominators: object, logp_ref: "Optional[Tensor]",
+              entropy: "Optional[Tensor]") -> Computed:
+    """The same where logp_new is not on the CPU."""
     number = seam.number(logp_new)
     if number is None:
         raise _arrays.Wrong(f"logp_new is on {logp_new.device}, and this computes on the CPU and "
@@ -128,7 +139,6 @@ def computed(logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tenso
         raise Unavailable(
             f"logp_new is on {_name(logp_new)}, and this installation computes on the CPU alone: "
             f"pass logp_new.cpu() and so on, or {_cuda.INSTALL}")
-    needs(settings, logp_ref, entropy)
     _refuse_capture(number)
     try:
         context = _cuda.context_of(seam.backend, number, seam.stream(number))
@@ -136,8 +146,10 @@ def computed(logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tenso
         raise Unavailable(f"logp_new is on {_name(logp_new)}: {error}; or pass logp_new.cpu() and "
                           "so on") from error
     with seam.guard(number):
-        call = _Call(context, number, logp_new, logp_old, advantages, mask, seq, logp_ref, entropy)
-        return call.run(gate, settings, denominators, groups)
+        call = _Call(context, number, groups is not None)
+        return compute(logp_new, logp_old, advantages, mask, seq,
+                       None if groups is None else seam.host(groups), gate, settings, denominators,
+                       logp_ref, entropy, call, call.empty, call.taken)
 
 
 def _name(tensor: Tensor) -> str:
@@ -160,7 +172,7 @@ def _at(name: str, value: Tensor, kinds: "Tuple[torch.dtype, ...]", fix: str, nu
         raise _arrays.Wrong(f"{name} is a lazy view: pass {name}.resolve_neg()")
     if shape is not None and value.shape != shape:
         raise _arrays.Wrong(f"{name} has shape {tuple(value.shape)}, and must have {tuple(shape)}")
-    begin = value.data_ptr()
+    begin = value.data_ptr() or _NOTHING
     if not value.is_contiguous() or begin % value.element_size():
         raise _arrays.Wrong(f"{name} has strides {value.stride()} for shape {tuple(value.shape)}, "
                             f"and must be contiguous: pass {name}.contiguous()")
@@ -168,110 +180,80 @@ def _at(name: str, value: Tensor, kinds: "Tuple[torch.dtype, ...]", fix: str, nu
 
 
 class _Call:
-    """One call on a device: its tensors, and what the host needs of them."""
+    """One call on a device, as `compute` sees it: the batch has the host's mask, offsets and
+    coefficients, and the addresses on the device of all else; the kernel gets what is the
+    device's."""
 
-    def __init__(self, context: _cuda.Context, number: int, logp_new: Tensor, logp_old: Tensor,
-                 advantages: Tensor, mask: Tensor, seq: "Optional[Tensor]",
-                 logp_ref: "Optional[Tensor]", entropy: "Optional[Tensor]") -> None:
-        def floats(name: str, value: "Optional[Tensor]") -> "Optional[_arrays.Place]":
-            return None if value is None else self._floats(name, value, shape)
-        self.context, self.number = context, number
-        new = self._floats("logp_new", logp_new, None)
-        shape = self.shape = new[1]
-        old = self._floats("logp_old", logp_old, shape)
-        live = _at("mask", mask, (torch.bool, torch.uint8), "bool", number, shape)
-        self.rows = self.given = _batch.rows_of(shape, _on_host(seq))
-        advantage = _batch.advantages_of(self._floats("advantages", advantages, None), shape,
-                                         self.rows)
-        self.by_sequence = advantage.by_sequence
-        ref, bits = floats("logp_ref", logp_ref), floats("entropy", entropy)
-        self.batch = Batch(new[0], old[0], ref[0] if ref else None, bits[0] if bits else None,
-                           live[0], None, advantage.by_sequence, None, 0, advantage.by_token)
-        self.logp_new = logp_new
+    def __init__(self, context: _cuda.Context, number: int, grouped: bool) -> None:
+        self.context, self.number, self.grouped = context, number, grouped
+        self.mask = 0
+        self.size = 0
+        self.wide: "Optional[numpy.ndarray[Any, Any]]" = None
+        self.owners: "list[object]" = []
+        """what holds memory of the batch"""
 
     def _floats(self, name: str, value: Tensor,
-                shape: "Optional[Tuple[int, ...]]") -> _arrays.Place:
+                shape: "Optional[Tuple[int, ...]]" = None) -> _arrays.Place:
         return _at(name, value, (torch.float32,), "float", self.number, shape)
 
     def _read(self, at: int, size: int, kind: Any) -> "numpy.ndarray[Any, Any]":
         into = numpy.empty(size, kind)
         self.context.read(into, at)
+        self.owners.append(into)
         return into
 
-    def run(self, gate: Gate, settings: Settings, denominators: object,
-            groups: "Optional[Tensor]") -> Computed:
-        """gate: owns what the settings point to."""
-        batch, given = self.batch, self.given
-        mask = self._read(batch.mask or 0, self.logp_new.numel(), numpy.uint8)
-        wide = None
-        if settings.by_sequence:
-            self.rows = _batch.from_first(given, mask)
-            if self.by_sequence is not None:  # 0 for what lies before
-                wide = numpy.zeros(self.rows.size, numpy.float32)
-                wide[self.rows.own] = self._read(self.by_sequence, given.size, numpy.float32)
-        rows = self.rows
-        ends = None if groups is None else _arrays.offsets("groups", _on_host(groups), given.size)
-        block, numbers, sums, coefficients = begun(rows, _arrays.address(mask), settings,
-                                                   denominators)
-        room = seam.room(self.number, (WORDS + 2) * rows.size)  # sums, coefficients, advantages
-        there = room.data_ptr()
-        batch.seq, batch.n_seq = rows.begin, rows.size
-        batch.coefficient = there + 8 * WORDS * rows.size
-        writes = [(batch.coefficient, coefficients, 8 * rows.size)]
-        if wide is not None:
-            batch.advantage = batch.coefficient + 8 * rows.size
-            writes.append((batch.advantage, _arrays.address(wide), wide.nbytes))
-        d = seam.like(self.logp_new)
-        e = seam.like(self.logp_new) if settings.entropy_bonus > 0 else None
-        try:
-            self.context.gated_loss(d.data_ptr(), None if e is None else e.data_ptr(),
-                                    (there, sums, 8 * WORDS * rows.size), settings.objective, batch,
-                                    *writes)
-        except InvalidInput as error:
-            raise InvalidInput(_placed(str(error), rows, self.shape)) from None
-        lib.sl_loss_measure(numbers, sums, rows.size)
-        if ends is not None:
-            measure(block, numbers, sums, settings.objective, self._copied(mask, wide),
-                    ends if rows.own is None else 2 * ends)
-        return Computed(loss_of(block, settings), d, e, ends is not None, block, rows)
+    def taken(self, logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tensor,
+              seq: "Optional[Tensor]", logp_ref: "Optional[Tensor]", entropy: "Optional[Tensor]",
+              by_sequence: bool) -> _batch.Taken:
+        """As `_batch.taken`. Waits for the mask."""
+        new = self._floats("logp_new", logp_new)
+        shape = new[1]
+        old = self._floats("logp_old", logp_old, shape)
+        live = _at("mask", mask, (torch.bool, torch.uint8), "bool", self.number, shape)
+        rows = given = _batch.rows_of(shape, None if seq is None else seam.host(seq))
+        one = _batch.advantages_of(self._floats("advantages", advantages), shape, rows)
+        ref = None if logp_ref is None else self._floats("logp_ref", logp_ref, shape)
+        bits = None if entropy is None else self._floats("entropy", entropy, shape)
+        self.mask, self.size = live[0], logp_new.numel()
+        here = self._read(self.mask, self.size, numpy.uint8)
+        if by_sequence:
+            rows = _batch.from_first(rows, here)
+            if one.by_sequence is not None:  # 0 for what lies before
+                self.wide = numpy.zeros(rows.size, numpy.float32)
+                self.wide[rows.own] = self._read(one.by_sequence, given.size, numpy.float32)
+        batch = Batch(new[0], old[0], ref[0] if ref else None, bits[0] if bits else None,
+                      _arrays.address(here), rows.begin, one.by_sequence, None, rows.size,
+                      one.by_token)
+        return _batch.Taken(batch, shape, rows, given.size, (new, old, live, one, ref, bits))
 
-    def _copied(self, mask: "numpy.ndarray[Any, Any]", wide: Any) -> "_HostBatch":
-        """The batch with copies of what the measure of groups reads."""
-        size, batch = self.logp_new.numel(), self.batch
-        new, old = (self._read(at or 0, size, numpy.float32)
-                    for at in (batch.logp_new, batch.logp_old))
-        by_sequence, by_token = wide, None
-        if batch.token_advantage is not None:
-            by_token = self._read(batch.token_advantage, size, numpy.float32)
-        elif wide is None:
-            by_sequence = self._read(batch.advantage or 0, self.rows.size, numpy.float32)
-        address = _arrays.address
-        found = _HostBatch(
-            address(new), address(old), None, None, address(mask), self.rows.begin,
-            None if by_sequence is None else address(by_sequence), None, self.rows.size,
-            None if by_token is None else address(by_token))
-        found.owners = (new, old, mask, by_sequence, by_token)
-        return found
+    def empty(self, logp_new: Tensor, shape: "Tuple[int, ...]") -> "Tuple[Tensor, int]":
+        """A tensor for the gradient, and its address."""
+        tensor: Tensor = seam.like(logp_new)
+        return tensor, tensor.data_ptr()
 
+    def gated_loss(self, d: "Optional[int]", e: "Optional[int]", sums: "Optional[int]",
+                   objective: Objective, batch: Batch) -> None:
+        """The kernel, and the wait for sums and errors."""
+        there = Batch.from_buffer_copy(batch)
+        size = batch.n_seq
+        room = seam.room(self.number, (WORDS + 2) * size)  # sums, coefficients, advantages
+        begin = room.data_ptr() or _NOTHING
+        there.mask, there.coefficient = self.mask, begin + 8 * WORDS * size
+        writes = [(there.coefficient, batch.coefficient or 0, 8 * size)]
+        if self.wide is not None:
+            there.advantage = there.coefficient + 8 * size
+            writes.append((there.advantage, _arrays.address(self.wide), self.wide.nbytes))
+        self.context.gated_loss(d or 0, e, (begin, sums or 0, 8 * WORDS * size), objective, there,
+                                *writes)
+        if self.grouped:
+            self._copy(batch)
 
-class _HostBatch(Batch):
-    """With what holds its memory."""
-    owners: "Tuple[object, ...]"
-
-
-def _on_host(offsets: "Optional[Tensor]") -> "Optional[Tensor]":
-    """B + 1 integers, which the library reads on the host."""
-    found: "Optional[Tensor]" = seam.host(offsets) if isinstance(offsets, Tensor) else offsets
-    return found
-
-
-_TOKEN = re.compile(r"(?:logp_new|logp_old|logp_ref|entropy|token_advantage|of token )\s?\[(\d+)\]")
-
-
-def _placed(text: str, rows: _batch.Rows, shape: "Tuple[int, ...]") -> str:
-    """A message of a device, which names a token, with the token's sequence."""
-    found = _TOKEN.search(text)
-    if found:
-        row = int(numpy.searchsorted(rows.seq, int(found[1]), "right")) - 1
-        text = f"{text[:found.end()]} (sequence {row}){text[found.end():]}"
-    return _batch.in_callers_words(text, rows.own, shape)
+    def _copy(self, batch: Batch) -> None:
+        """What the measure of groups reads, on the host."""
+        def copied(at: "Optional[int]", size: int) -> "Optional[int]":
+            return None if at is None else _arrays.address(self._read(at, size, numpy.float32))
+        batch.logp_new, batch.logp_old = (copied(at or 0, self.size)
+                                          for at in (batch.logp_new, batch.logp_old))
+        batch.token_advantage = copied(batch.token_advantage, self.size)
+        batch.advantage = copied(batch.advantage, batch.n_seq) if self.wide is None \
+            else _arrays.address(self.wide)

@@ -25,9 +25,10 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree
 
+from . import _device
 from . import loss as _loss
 from ._applied import NO_SECOND, Applied, refuse_transforms
-from ._compute import NUMBERS, Denominators, Metrics, settings_of, step_of
+from ._compute import NUMBERS, Denominators, Metrics, compute, settings_of, step_of
 from ._device import computed
 from ._errors import InvalidInput, number_of, path_of
 from ._gate import Gate, Value, by_key, is_path
@@ -133,8 +134,8 @@ _forward_op = _operator("sluice::gated_loss", _forward, _fake_forward)
 _backward_op = _operator("sluice::gated_loss_backward", _backward, _fake_backward)
 torch.library.register_autograd("sluice::gated_loss", _gradients, setup_context=_save)
 torch.library.register_autograd("sluice::gated_loss_backward", _refuse)
-for _device in ("cpu", "cuda"):
-    torch.library.register_autocast("sluice::gated_loss", _device, torch.float32)
+for _type in ("cpu", "cuda"):
+    torch.library.register_autocast("sluice::gated_loss", _type, torch.float32)
 
 
 def _value(name: str, value: Any) -> float:
@@ -253,9 +254,14 @@ def _directly(logp_new: Tensor, entropy: "Optional[Tensor]", logp_old: Tensor, a
               denominators: "Optional[Denominators]", logp_ref: "Optional[Tensor]",
               *settings: Any) -> "Tuple[Tensor, dict[str, Tensor]]":
     """What the operator computes, without it. settings: as of `settings_of`."""
-    out = computed(
-        logp_new, logp_old, advantages, mask, seq, groups, gate, settings_of(gate, *settings),
-        denominators, logp_ref, entropy)
+    if _device.seam.on_host(logp_new):  # without the layer of `computed`
+        out = compute(
+            logp_new, logp_old, advantages, mask, seq, groups, gate, settings_of(gate, *settings),
+            denominators, logp_ref, entropy, _device.context_for(logp_new), _device.empty)
+    else:
+        out = _device.on_device(
+            logp_new, logp_old, advantages, mask, seq, groups, gate, settings_of(gate, *settings),
+            denominators, logp_ref, entropy)
     loss: Tensor = Applied.apply(  # type: ignore[no-untyped-call]
         logp_new, entropy, out.gradient, out.entropy_gradient, out.loss)
     return loss, Late.of(_KEYS, functools.partial(_made, out.block))

@@ -97,7 +97,9 @@ const sl_backend *sl_ptx_backend(void);
  * device memory are lost: free it and destroy the context. */
 int sl_context_on_device(const sl_context *ctx);
 sl_status sl_memory_alloc(sl_context *ctx, void **out, size_t bytes);
-void sl_memory_free(sl_context *ctx, void *memory); /* NULL is allowed */
+/* NULL is allowed. This and sl_context_destroy wait for the calls of the context; not where its
+ * stream is being captured, which nobody can wait for: synchronize before. */
+void sl_memory_free(sl_context *ctx, void *memory);
 /* from_host may be reused at once. */
 sl_status sl_memory_write(sl_context *ctx, void *to, const void *from_host, size_t bytes);
 sl_status sl_memory_read(sl_context *ctx, void *to_host, const void *from, size_t bytes);

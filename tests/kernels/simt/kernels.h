@@ -1,4 +1,4 @@
-/* The launchers of kernels.cu, for simt-test.cpp. */
+/* The launchers of kernels.cu, for the tests of the simulator. */
 #ifndef SLUICE_TESTS_SIMT_KERNELS_H
 #define SLUICE_TESTS_SIMT_KERNELS_H
 

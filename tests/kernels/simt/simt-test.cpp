@@ -300,7 +300,8 @@ static outcome steps(bool as_graph, planted bug) {
             launch_append(y, x, position, p, stream, bug);
         }
         cr_expect_eq(simt::launch_count, static_cast<unsigned>(rows));
-        cr_assert_eq(cudaStreamDestroy(stream), cudaSuccess); /* waits */
+        cr_assert_eq(cudaStreamSynchronize(stream), cudaSuccess);
+        cr_assert_eq(cudaStreamDestroy(stream), cudaSuccess);
         cr_assert_eq(cudaGraphExecDestroy(steps), cudaSuccess);
       },
       40);

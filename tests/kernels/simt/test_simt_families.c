@@ -248,7 +248,7 @@ Test(simt_families, refused_gradient) {
   float *const d = hold_zeros(&m, loss_tokens(&p) * sizeof *d);
   sl_loss_sums *const sums = hold_zeros(&m, LOSS_SEQS * sizeof *sums);
   cr_expect_eq(loss_in(&m, &p, d, NULL, sums), SL_OK);
-  expect_refused(&m, SL_ERR_NONFINITE, "the gradient of token [0] is not finite", d,
+  expect_refused(&m, SL_ERR_NONFINITE, "the gradient of token[0] is not finite", d,
                  loss_tokens(&p));
   release(&m);
   sl_context_destroy(m.ctx);

@@ -190,6 +190,71 @@ Test(streams, are_waited_for_when_a_context_ends) {
   }
 }
 
+/* What CUDA holds of a call that failed before is not the error of a kernel here, and of what fails
+ * here without harm nothing is left. */
+Test(streams, have_errors_of_their_own_calls_alone) {
+  for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+    sl_simulation_begin(seed);
+    sl_simulation_set_device(9);
+    sl_context *ctx = open_on(DEVICE, default_stream);
+    float *x = allocate(ctx, N);
+    sl_simulation_set_device(9);
+    cr_expect_eq(sl_memory_zero(ctx, x, N * sizeof *x), SL_OK);
+    sl_simulation_set_device(9);
+    for (int i = 0; i < 3; i++) /* the default stream cannot be recorded */
+      cr_expect_eq(repeat(ctx, x, x), SL_OK, "%s", sl_context_error(ctx)->message);
+    sl_memory_free(ctx, (char *)x + 1);
+    cr_expect_eq(sl_simulation_last_error(), 0);
+    cr_expect_eq(sl_context_synchronize(ctx), SL_OK);
+    sl_memory_free(ctx, x);
+    sl_context_destroy(ctx);
+    cr_expect_eq(sl_simulation_last_error(), 0);
+    expect_no_findings(seed);
+  }
+}
+
+/* Memory is freed, by the caller and by the context, while kernels use it that have yet to run. */
+Test(streams, are_waited_for_when_memory_is_freed) {
+  enum { ROWS = 40, MORE = 30000 };
+  for (uint64_t seed = 1; seed <= SEEDS; seed++)
+    for (int lent = 0; lent < 2; lent++) {
+      sl_simulation_begin(seed);
+      sl_context *ctx = open_on(DEVICE, lent ? new_stream(DEVICE) : NULL);
+      float *x = allocate(ctx, MORE), *y = allocate(ctx, N);
+      double *sum = (double *)(void *)allocate(ctx, 4);
+      const uint32_t seq[] = {0, 4}, longer[ROWS * 4 + 1] = {[ROWS * 4] = N / 4};
+      cr_assert_eq(sl_memory_zero(ctx, x, MORE * sizeof *x), SL_OK);
+      cr_assert_eq(sl_memory_zero(ctx, y, N * sizeof *y), SL_OK);
+      cr_assert_eq(sl_grad_square_sum(ctx, sum, x, N), SL_OK);
+      cr_assert_eq(sl_linear_weight_grad(ctx, y, NULL, x, x, seq, 1, 4, 4), SL_OK);
+      cr_assert_eq(sl_linear_weight_grad(ctx, y, NULL, x, x, longer, ROWS * 4, 4, 4), SL_OK);
+      cr_assert_eq(sl_grad_square_sum(ctx, sum, x, MORE), SL_OK);
+      sl_memory_free(ctx, y);
+      sl_memory_free(ctx, x);
+      cr_assert_eq(sl_memory_write(ctx, sum, seq, sizeof seq), SL_OK);
+      sl_context_destroy(ctx);
+      expect_no_findings(seed);
+    }
+}
+
+/* A context of which nothing is pending does not touch its stream, which may be gone. */
+Test(streams, may_end_before_an_idle_context) {
+  for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+    sl_simulation_begin(seed);
+    void *stream = new_stream(DEVICE);
+    sl_context *ctx = open_on(DEVICE, stream);
+    use(ctx);
+    float *x = allocate(ctx, N);
+    cr_assert_eq(sl_memory_zero(ctx, x, N * sizeof *x), SL_OK);
+    cr_assert_eq(sl_context_synchronize(ctx), SL_OK);
+    sl_simulation_stream_destroy(stream);
+    sl_memory_free(ctx, x);
+    sl_context_destroy(ctx);
+    expect_no_findings(seed);
+    cr_expect_eq(sl_simulation_device_bytes(DEVICE), 0);
+  }
+}
+
 static void expect_refused(const sl_context *ctx, sl_status status) {
   cr_expect_eq(status, SL_ERR_USAGE);
   cr_expect(strstr(sl_context_error(ctx)->message, "is being captured into a graph"), "%s",

@@ -80,6 +80,21 @@ def test_batches_without_tokens(small, device):
         gated_loss(**device.arguments(arguments), **ERF)
 
 
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("shape, seq", [((0, 5), None), ((3, 0), None), ((0,), [0]),
+                                        ((0,), [0, 0]), ((0,), [0, 0, 0])])
+def test_batches_without_elements(device, level, shape, seq, way):
+    """PyTorch gives their memory the address 0."""
+    rows = shape[0] if seq is None else len(seq) - 1
+    for size in {(rows,), shape}:
+        arguments = {name: torch.zeros(shape, requires_grad=name in ("logp_new", "entropy"))
+                     for name in ("logp_new", "logp_old", "logp_ref", "entropy")}
+        arguments.update(mask=torch.ones(shape, dtype=torch.bool), advantages=torch.zeros(size))
+        settings = dict(ERF, **EVERYTHING, level=level, groups=[0, rows], seq=seq,
+                        denominators=sluice.Denominators(3, 30))
+        assert_equal(*on_both(device, arguments, settings))
+
+
 def test_masks_of_bytes(small, device):
     arguments = tensors(small.packed())
     arguments["mask"] = arguments["mask"].to(torch.uint8) * 3

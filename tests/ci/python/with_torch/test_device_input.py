@@ -43,6 +43,24 @@ def test_token_advantages_that_are_not_finite(small, device):
         gated_loss(**wrong, **ERF)
 
 
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("new, old, ref, wide, words", [
+    (3e38, -3e38, 0, 1, r"log-ratio\[13\] \(sequence 3\)"),
+    (3e38, 3e38, -3e38, 1, r"reference log-ratio\[13\] \(sequence 3\)"),
+    (60, 0, 0, -3e38, r"the gradient of token\[13\] \(sequence 3\)")])
+def test_what_is_not_finite_in_the_words_of_the_cpu(small, device, level, new, old, ref, wide,
+                                                    words):
+    arguments = tensors(small.packed(), grad=False)
+    arguments["mask"][14:] = False
+    for name, value in (("logp_new", new), ("logp_old", old), ("logp_ref", ref)):
+        arguments[name][13] = value
+    arguments["advantages"][3] = wide
+    settings = dict(gate="identity", beta=0.5, level=level)
+    for given, end in ((device.arguments(arguments), "not finite"), (arguments, "-?inf")):
+        with pytest.raises(sluice.InvalidInput, match=f"^gated_loss: {words} is {end}$"):
+            gated_loss(**given, **settings)
+
+
 @pytest.mark.parametrize("change, words", [
     (lambda x: x["logp_new"].double(), r"logp_new is float64, not float32: pass logp_new\.float"),
     (lambda x: x["mask"].long(), r"mask is int64, not bool or uint8: pass mask\.bool\(\)"),
