@@ -15,7 +15,7 @@ from torch import Tensor
 
 from . import _arrays, _batch, _cuda
 from ._compute import WORDS, Computed, Settings, compute
-from ._errors import InvalidInput, Unavailable
+from ._errors import InvalidInput, MemoryLimit, Unavailable
 from ._gate import Gate
 from ._library import Batch, Context, Objective, shared_context
 
@@ -147,9 +147,14 @@ def on_device(logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tens
                           "so on") from error
     with seam.guard(number):
         call = _Call(context, number, groups is not None)
-        return compute(logp_new, logp_old, advantages, mask, seq,
-                       None if groups is None else seam.host(groups), gate, settings, denominators,
-                       logp_ref, entropy, call, call.empty, call.taken)
+        try:
+            return compute(logp_new, logp_old, advantages, mask, seq,
+                           None if groups is None else seam.host(groups), gate, settings,
+                           denominators, logp_ref, entropy, call, call.empty, call.taken)
+        except MemoryLimit as error:
+            raise MemoryLimit(
+                f"{error} on {_name(logp_new)}: the workspace lies beside PyTorch's allocator, "
+                "which may keep all there is: call torch.cuda.empty_cache()") from None
 
 
 def _name(tensor: Tensor) -> str:

@@ -138,6 +138,20 @@ def test_without_a_driver(small, device, build, monkeypatch):
         gated_loss(**there, **ERF)
 
 
+def test_without_memory_for_the_workspace(small, device, way, monkeypatch):
+    """What the library says where cudaMalloc fails, with PyTorch's cache as the likely cause."""
+    def full(*_):
+        raise sluice.MemoryLimit("workspace: out of memory")
+    arguments = tensors(small.packed(), grad=False)
+    there = device.arguments(arguments)
+    with monkeypatch.context() as patch:
+        patch.setattr(_cuda.Context, "gated_loss", full)
+        with pytest.raises(sluice.MemoryLimit, match=(
+                r"workspace: out of memory on cuda:0: .*torch\.cuda\.empty_cache\(\)")):
+            gated_loss(**there, **ERF)
+    assert same(device.host(gated_loss(**there, **ERF)[0]), gated_loss(**arguments, **ERF)[0])
+
+
 def a_library():
     """One of another project."""
     with open("/proc/self/maps", encoding="utf-8") as maps:
