@@ -28,6 +28,10 @@ class TimeLimit(SluiceError, TimeoutError):
     """A command took longer than the limit that was given."""
 
 
+for _kind in (SluiceError, InvalidInput, Unavailable, CommandFailed, MemoryLimit, TimeLimit):
+    _kind.__module__ = "sluice"  # a traceback then names what a caller can catch
+
+
 def hidden(found: Any) -> bool:
     """pytest leaves out the frames of a module whose `__tracebackhide__` this is, where the error
     is one of these, whose text has the place. found: pytest's ExceptionInfo, or None."""

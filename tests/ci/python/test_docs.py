@@ -1,6 +1,7 @@
 """The Python of README and docs/python.md runs as it stands there; nothing says that the package
 is PyPI's `sluice`."""
 import json
+import pickle
 import re
 import subprocess
 
@@ -40,6 +41,19 @@ def test_the_calls_of_the_table_run(source):
         for name in calls:
             assert hasattr(module, name) or hasattr(sluice.gates.Gate, name), name
     assert sluice.gates.compare("sigmoid,tau=10", "erf", match="eur").matched == "eur"
+
+
+def test_the_errors_of_the_page_are_named_as_they_are_caught(source):
+    text = (source / "docs" / "python.md").read_text("utf-8")
+    (words,) = re.findall(r"^- Errors are kinds of (.*?)^- ", text, re.M | re.S)
+    names = re.findall(r"`(?:sluice\.)?([A-Z]\w+)`", words)
+    assert sorted(names) == sorted(
+        name for name in sluice.__all__ if isinstance(getattr(sluice, name), type)
+        and issubclass(getattr(sluice, name), Exception))
+    for name in names:
+        kind = getattr(sluice, name)
+        assert f"{kind.__module__}.{kind.__qualname__}" == f"sluice.{name}"
+        assert type(pickle.loads(pickle.dumps(kind("text")))) is kind
 
 
 def advises_another_project(text):
