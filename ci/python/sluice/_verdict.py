@@ -167,7 +167,7 @@ class Side:
         return (*self.properties.values(), *self.requirements)
 
     def __str__(self) -> str:
-        return f"{self.name}, " + ", ".join(_asked(n, v) for n, v in self.parameters.items())
+        return ", ".join([self.name, *(_asked(n, v) for n, v in self.parameters.items())])
 
 
 def _asked(name: str, value: Range) -> str:

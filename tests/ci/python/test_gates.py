@@ -8,6 +8,7 @@ import gc
 import os
 import pathlib
 import pickle
+import re
 import signal
 import threading
 import time
@@ -50,6 +51,12 @@ def test_a_range_is_proved_and_its_certificate_accepted(tmp_path):
         assert checked and "parameter tau 0.5 20 0x1p-1 0x1.4p+4" in checked.facts
     verdict.certificate.save(tmp_path / "c.cert")
     assert gates.check(tmp_path / "c.cert").accepted
+
+
+def test_a_gate_of_the_page_without_parameters(source):
+    (text,) = re.findall(r'`parse\("(.*?)"\)`', (source / "docs" / "python.md").read_text("utf-8"))
+    verdict = gates.verify(gates.parse(text.replace("\\n", "\n")))
+    assert verdict and str(verdict).startswith("mine, either sign  (")
 
 
 def test_a_certificate_that_claims_more_is_refused():
