@@ -33,7 +33,8 @@ class Torch:
     """What PyTorch says of devices and streams. The tests have another one, which says it of the
     simulator, so that all else here is what they execute."""
 
-    backend = _cuda.Backend("cuda", Path(__file__).parent / "lib" / "libsluice_cuda.so")
+    backend = _cuda.Backend("cuda", Path(__file__).parent / "lib" / "libsluice_cuda.so",
+                            torch.cuda.device)
     on_host = staticmethod(operator.attrgetter("is_cpu"))
 
     @staticmethod

@@ -257,6 +257,36 @@ def test_at_the_end_contexts_are_released(build, thread):
     assert done.stdout.count("destroyed") == 1
 
 
+SECOND = """
+import sys, torch
+sys.path[:0] = {paths!r}
+from simulated import Simulator
+from sluice import _cuda, _device
+from sluice.torch import gated_loss
+device = _device.seam = Simulator({build!r}, (1,))
+x = device.put(torch.zeros(2, 8), 1)
+arguments = x, x, device.put(torch.ones(2), 1), device.put(torch.ones(2, 8, dtype=torch.bool), 1)
+begun = device.lib.sl_simulation_device_begun
+if {first}:
+    device.lib.sl_simulation_set_device(0)
+    _cuda.Context(_cuda.Backend("simt", device.backend.path), 1, 0)
+else:
+    for _ in range(2):
+        gated_loss(*arguments)
+    _cuda._at_end()
+print(begun(0), begun(1))
+"""
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_a_device_that_nobody_uses_gets_no_context(build, first):
+    """Of CUDA's: a call for another device leaves it alone from the first to the last, though it is
+    the thread's own. Planted: the library by itself would make one."""
+    code = SECOND.format(paths=[os.path.dirname(__file__)], build=str(build), first=first)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == (f"{first:d} 1\n", "")
+
+
 def test_after_the_end_there_are_no_contexts(small, device, monkeypatch):
     there = device.arguments(tensors(small.packed(), grad=False))
     gated_loss(**there, **ERF)
@@ -278,6 +308,7 @@ def test_what_pytorch_says_of_devices(monkeypatch):
     assert _device.Torch.stream(1) == 1 and asked == [1]  # cudaStreamLegacy
     Stream.cuda_stream = 2**47 + 16
     assert _device.Torch.stream(0) == 2**47 + 16
+    assert _device.Torch.backend.guard is torch.cuda.device
     monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
     assert _device.Torch.captures(0) is True
     assert isinstance(_device.Torch.guard(2), torch.cuda.device)
