@@ -266,8 +266,11 @@ class _HostBatch(Batch):
 
 
 def _on_host(offsets: "Optional[Tensor]") -> "Optional[Tensor]":
-    """B + 1 integers, which the library reads on the host."""
-    found: "Optional[Tensor]" = seam.host(offsets) if isinstance(offsets, Tensor) else offsets
+    """B + 1 integers, which the library reads on the host; as they are where they lie on no CUDA
+    device, or are no usual tensor: `_arrays` has the words for that."""
+    if offsets is None or offsets.layout != torch.strided or seam.number(offsets) is None:
+        return offsets
+    found: Tensor = seam.host(offsets)
     return found
 
 
