@@ -17,7 +17,7 @@ from torch import Tensor
 from . import _arrays, _batch, _cuda
 from ._compute import (
     WORDS, Computed, Settings, begun, compute, loss_of, measure, needs)
-from ._errors import InvalidInput, Unavailable
+from ._errors import InvalidInput, MemoryLimit, Unavailable
 from ._gate import Gate
 from ._library import Batch, Context, lib, shared_context
 
@@ -56,6 +56,11 @@ class Torch:
     def captures(number: int) -> bool:
         """Whether the current stream of the current device is being captured."""
         return bool(torch.cuda.is_current_stream_capturing())
+
+    @staticmethod
+    def release(number: int) -> None:
+        """Gives the device the memory that PyTorch keeps for tensors to come."""
+        torch.cuda.empty_cache()
 
     @staticmethod
     def like(tensor: Tensor) -> Tensor:
@@ -135,14 +140,30 @@ def computed(logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tenso
             f"pass logp_new.cpu() and so on, or {_cuda.INSTALL}")
     needs(settings, logp_ref, entropy)
     _refuse_capture(number)
+
+    def run() -> Computed:
+        context = _context(number, logp_new)
+        with seam.guard(number):
+            call = _Call(context, number, logp_new, logp_old, advantages, mask, seq, logp_ref,
+                         entropy)
+            return call.run(gate, settings, denominators, groups)
     try:
-        context = _cuda.context_of(seam.backend, number, seam.stream(number))
+        return run()
+    except MemoryLimit:  # what PyTorch keeps for later nobody else can have
+        seam.release(number)
+    try:
+        return run()
+    except MemoryLimit as error:
+        raise MemoryLimit(f"{_name(logp_new)}: {error}, also after torch.cuda.empty_cache(): leave "
+                          "it more, or pass parts of the batch, with denominators") from error
+
+
+def _context(number: int, logp_new: Tensor) -> _cuda.Context:
+    try:
+        return _cuda.context_of(seam.backend, number, seam.stream(number))
     except Unavailable as error:
         raise Unavailable(f"logp_new is on {_name(logp_new)}: {error}; or pass logp_new.cpu() and "
                           "so on") from error
-    with seam.guard(number):
-        call = _Call(context, number, logp_new, logp_old, advantages, mask, seq, logp_ref, entropy)
-        return call.run(gate, settings, denominators, groups)
 
 
 def _name(tensor: Tensor) -> str:

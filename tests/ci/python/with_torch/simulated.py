@@ -66,6 +66,7 @@ class Simulator:
             function.restype, function.argtypes = result, arguments
         self.memory = []
         """begin, end and device of what was handed out"""
+        self.released = []
         self.guard = self.backend.current
         self.owner = {number: _cuda.Context(self.backend, number, 0) for number in devices}
         self.first = {number: self.new_stream(number) for number in devices}
@@ -119,6 +120,9 @@ class Simulator:
         """A tensor there."""
         size = int(numpy.prod(shape)) * dtype.itemsize
         return self.raw(number, size)[:size].view(dtype).view(shape)
+
+    def release(self, number):
+        self.released.append(number)
 
     def like(self, tensor):
         return self.empty(self.device_of(tensor), tensor.shape, torch.float32)

@@ -22,6 +22,10 @@ from torch_cases import ERF, EVERYTHING, assert_equal, gradients, same, tensors
 import sluice
 
 
+_MEMORY = 4
+"""SL_ERR_MEMORY"""
+
+
 def test_two_devices_and_the_threads_own(small, device):
     arguments = tensors(small.packed())
     one = gradients(arguments, ERF)
@@ -166,6 +170,34 @@ def test_an_interruption_leaves_nothing_in_the_stream(small, device, monkeypatch
         gated_loss(**there, **ERF)
     monkeypatch.setattr(device.lib, "sl_memory_read", whole)
     assert torch.isfinite(gated_loss(**right, **ERF)[0])
+
+
+@pytest.mark.parametrize("name", ["sl_context_create", "sl_gated_loss", "sl_memory_read"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_memory_that_pytorch_keeps_is_asked_for(small, device, monkeypatch, name, times):
+    """Where the device's is full: once, and then it is an error."""
+    arguments = tensors(small.packed(), grad=False)
+    there, left = device.arguments(arguments), [times]
+    whole = getattr(device.lib, name)
+    real = _cuda.fail
+
+    def full(*given):
+        left[0] -= 1
+        return _MEMORY if left[0] >= 0 else whole(*given)
+
+    def fail(error):
+        if left[0] >= 0:
+            raise sluice.MemoryLimit("workspace: out of memory")
+        real(error)
+    monkeypatch.setattr(device.lib, name, full)
+    monkeypatch.setattr(_cuda, "fail", fail)
+    if times == 2:
+        with pytest.raises(sluice.MemoryLimit, match=(
+                r"^cuda:0: workspace: out of memory, also after torch\.cuda\.empty_cache\(\): ")):
+            gated_loss(**there, **ERF)
+        assert device.released == [0]
+    assert same(gated_loss(**there, **ERF)[0], gated_loss(**arguments, **ERF)[0])
+    assert device.released == [0]
 
 
 def test_a_call_waits_twice_and_keeps_nothing(small, device, monkeypatch):
