@@ -67,7 +67,10 @@ class Backend:
             raise Unavailable(f"{self.path} follows version {found.sl_abi_numerics()} of the "
                               f"numerics, and this package {_library.numerics_version()}: install "
                               "package and libraries together")
-        backend = getattr(found, f"sl_{self.name}_backend")
+        backend = getattr(found, f"sl_{self.name}_backend", None)
+        if backend is None:
+            raise Unavailable(f"{self.path} has no backend {self.name}: install package and "
+                              "libraries together")
         backend.restype = ctypes.c_void_p
         found.sl_backend_add(backend())
         return found

@@ -7,7 +7,7 @@ import pytest
 import sluice.torch as sluice_torch
 import torch
 from simulated import on_both, planted
-from sluice import _applied, _cuda
+from sluice import _applied, _cuda, _library
 from sluice.torch import gated_loss
 from torch_cases import ERF, EVERYTHING, assert_equal, same, tensors
 
@@ -153,10 +153,20 @@ def test_without_a_cuda_library(small, device, monkeypatch, tmp_path):
     assert same(_applied.applied(*moved, **ERF)[0],
                 _applied.applied(*(padded[name] for name in names), **ERF)[0])
     library = tmp_path / "libsluice_cuda.so"
-    for data, words in ((b"", "file too short"), (None, "has no number of its ABI")):
-        library.write_bytes(pathlib.Path(a_library()).read_bytes() if data is None else data)
+    other = pathlib.Path(a_library()).read_bytes()
+    for data, words in ((b"", "file too short"), (other[:len(other) // 2], "is cut short: install"),
+                        (other, "has no number of its ABI")):
+        library.write_bytes(data)
         with pytest.raises(sluice.Unavailable, match=rf"{words}.*SLUICE_CUDA=ON"):
             gated_loss(**there, **ERF)
+    library.unlink()
+    library.mkdir()
+    with pytest.raises(sluice.Unavailable, match="Is a directory"):
+        gated_loss(**there, **ERF)
+    monkeypatch.setattr(device, "backend", _cuda.Backend(
+        "cuda", pathlib.Path(_library.__file__).parent / "lib" / "libsluice.so"))
+    with pytest.raises(sluice.Unavailable, match="libsluice.so has no backend cuda: install pack"):
+        gated_loss(**there, **ERF)
 
 
 def test_without_a_driver(small, device, build, monkeypatch):
