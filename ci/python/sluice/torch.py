@@ -27,7 +27,7 @@ from torch.utils import _pytree
 
 from . import _device
 from . import loss as _loss
-from ._applied import NO_SECOND, Applied, refuse_transforms
+from ._applied import NO_SECOND, Applied, refuse_transforms, scalar
 from ._compute import NUMBERS, Denominators, Metrics, compute, settings_of, step_of
 from ._device import computed
 from ._errors import InvalidInput, number_of, path_of
@@ -69,7 +69,7 @@ def _forward(
         logp_new, logp_old, advantages, mask, seq, groups, ready,
         settings_of(ready, *rest, beta, entropy_bonus), step, logp_ref, entropy)
     e, numbers = out.entropy_gradient, out.block[:NUMBERS]
-    loss = torch.scalar_tensor(out.loss, dtype=torch.float32, device=logp_new.device)  # no copy
+    loss = scalar(out.loss, logp_new.device)
     return (loss, out.gradient, logp_new.new_empty(0) if e is None else e,
             torch.from_numpy(numpy.where(numpy.isnan(numbers), -numpy.inf, numbers)))
 
