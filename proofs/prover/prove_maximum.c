@@ -199,9 +199,10 @@ void sl_prove_maximum(sl_proof *proof, sl_problem *p, sl_budget *budget) {
   const int at_one = one_at_one(proof, p);
   if (at_one < 0) return;
   int ok = at_one > 0;
-  const int follows = proof->property[2].verdict == SL_PROVED;
-  if (ok && follows) {
-    sl_finding_set(f, SL_PROVED, "f'(1) = 1 exactly, and f' falls on both sides");
+  const sl_finding *monotone = &proof->property[2];
+  if (ok && monotone->verdict == SL_PROVED) {
+    sl_finding_set(f, SL_PROVED, "f'(1) = 1 exactly, and f' %s",
+                   monotone->strict ? "falls on both sides" : "rises on neither side");
     return;
   }
   char kept[sizeof f->text];

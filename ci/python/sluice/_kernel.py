@@ -1,5 +1,6 @@
 """Kernels as callables: what they are called with, and what becomes of what they return. Internal.
 """
+import difflib
 import inspect
 import sys
 from dataclasses import dataclass
@@ -121,8 +122,10 @@ def _parameters(kernel: Kernel, op: str, inputs: "Mapping[str, bool]",
             if name not in inputs and name not in settings:
                 if parameter.default is not inspect.Parameter.empty:
                     continue
+                near = difflib.get_close_matches(name, [*inputs, *settings], 1)
                 raise InvalidInput(f"the kernel wants '{name}', and {op} has {known}: wrap it in a "
-                                   "lambda that takes these")
+                                   "lambda that takes these" +
+                                   "".join(f"; did you mean {word}?" for word in near))
             if kind is inspect.Parameter.POSITIONAL_ONLY:
                 position.append(name)
             else:

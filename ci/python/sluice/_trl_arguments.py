@@ -131,12 +131,12 @@ def _refusals(args: Any) -> "Iterator[tuple[bool, str]]":
     loss, level = args.loss_type, args.importance_sampling_level
     yield loss == "vespo", (
         "loss_type='vespo': its weight is of the product of a sequence's ratios, not of a ratio")
-    yield loss not in LOSSES, f"loss_type='{loss}' is none of {', '.join(LOSSES)}"
+    yield loss not in LOSSES, f"loss_type='{loss}': it is none of {', '.join(LOSSES)}"
     yield level not in ("token", "sequence"), (
-        f"importance_sampling_level='{level}' is neither 'token' nor 'sequence'")
+        f"importance_sampling_level='{level}': it is neither 'token' nor 'sequence'")
     yield args.use_adaptive_entropy, (
         "use_adaptive_entropy=True: pass entropy_coef alone, which stays as it is")
-    yield args.beta < 0, f"beta={args.beta} is negative"
+    yield args.beta < 0, f"beta={args.beta}: it is below 0"
     yield args.beta != 0.0 and args.use_bias_correction_kl, (
         "use_bias_correction_kl=True with beta: the KL term is k3 as it is; pass False")
     by_token = args.use_vllm and args.vllm_importance_sampling_correction and (
@@ -150,7 +150,8 @@ def _refusals(args: Any) -> "Iterator[tuple[bool, str]]":
         "'sequence': its tokens have one ratio; pass 1.0")
     high = args.epsilon if args.epsilon_high is None else args.epsilon_high
     yield args.delta is not None and loss in CLIPPED and args.delta < 1 + high, (
-        f"delta={args.delta} is below 1 + epsilon_high = {1 + high:g}, where the clip ends already")
+        f"delta={args.delta}: it is below 1 + epsilon_high = {1 + high:g}, where the clip ends "
+        "already")
     yield loss == "cispo" and not 1 <= high <= 100, (
         f"epsilon_high={high} (epsilon, where it is None): with loss_type='cispo' it is the cap of "
         "the ratio itself, from 1 to 100; 5.0 is usual")

@@ -174,7 +174,11 @@ def _set_options(settings: "Settings | None", above: str = "") -> "list[str]":
 
 
 def _run(command: str, arguments: "Sequence[str]", limits: Limits) -> Run:
-    done = _programs.run("sluice", [command, "--json", "--quiet", *arguments], limits, gently=True)
+    try:
+        done = _programs.run("sluice", [command, "--json", "--quiet", *arguments], limits,
+                             gently=True)
+    except InvalidInput as error:  # in the caller's words: his settings have keys and no numbers
+        raise InvalidInput(re.sub(r"^--set \d+: ", "", str(error))) from None
     if done.code != _programs.DONE:
         text = done.errors.strip() or done.output.strip()
         raise CommandFailed(text.removeprefix(f"sluice {command}: error: "))

@@ -147,6 +147,9 @@ def test_op(equiv):
 def test_name(equiv):
     equiv(lambda a, other: a, "add")
 
+def test_near(equiv):
+    equiv(lambda logp_new, logp_old, advantages, mask: None, "gated_loss")
+
 def test_shape(equiv):
     equiv(lambda a, b: a[:1], "add")
 
@@ -158,12 +161,12 @@ def test_none(equiv):
 def test_a_refusal_shows_the_test_and_not_how_it_was_found(session):
     done, _ = session(REFUSED)
     text = done.stdout
-    assert done.returncode == 1 and "4 failed" in text
+    assert done.returncode == 1 and "5 failed" in text
     for line in ("no op 'ad'; did you mean add?", "the kernel wants 'other', and add has a, b",
-                 "axes", "the kernel returned None"):
+                 "did you mean advantage?", "axes", "the kernel returned None"):
         assert re.search(rf"^E .*{re.escape(line)}", text, re.M), line
     frames = re.findall(r"^(\S+\.py):\d+: ", text, re.M)
-    assert frames == ["test_mine.py"] * 4, frames
+    assert frames == ["test_mine.py"] * 5, frames
 
 
 def test_an_error_of_the_kernel_shows_the_kernel(session):

@@ -58,11 +58,11 @@ def test_a_new_argument_is_noticed():
     (dict(use_adaptive_entropy=True), "use_adaptive_entropy=True"),
     (dict(top_entropy_quantile=0.2, importance_sampling_level="sequence"),
      "top_entropy_quantile=0.2 with importance_sampling_level"),
-    (dict(beta=-0.1), "beta=-0.1"),
+    (dict(beta=-0.1), "refuses beta=-0.1: it is below 0"),
     (dict(beta=0.1, use_bias_correction_kl=True), "use_bias_correction_kl=True"),
     (dict(use_vllm=True, vllm_importance_sampling_mode="token_mask",
           importance_sampling_level="sequence"), "vllm_importance_sampling_mode='token_mask' with"),
-    (dict(delta=1.1), "delta=1.1 is below"),
+    (dict(delta=1.1), "delta=1.1: it is below"),
     (dict(loss_type="cispo"), "epsilon_high=0.2"),
     (dict(epsilon=1.5), "parameter low of gate clip")])
 def test_refused_by_name(tmp_path, settings, words):
