@@ -1,4 +1,5 @@
 /* What happens to `sluice verify` when memory runs out. */
+#include "kernels/gate/tree.h"
 #include "kernels/support/cli.h"
 
 #include "verify_run.h"
@@ -41,6 +42,7 @@ static void gmp_free(void *memory, size_t size) {
   free(memory);
 }
 void sl_verify_guard_memory(void) {
+  sl_tree_when_short(flint_gave_up);
   flint_set_abort(flint_gave_up);
   __flint_set_memory_functions(take, take_zeroed, take_again, free);
   mp_set_memory_functions(take, gmp_again, gmp_free);

@@ -252,6 +252,7 @@ static form of_node(table *x, const sl_tree *t, const sl_gate_node *n, const for
       return power(x, &a[0], 1, 2);
     case SL_OP_POW:
       if (sl_tree_rational(t, n->child[1], &p, &q)) return power(x, &a[0], p, q);
+      if (q < 0) x->no_memory = 1;
       return called(x, n->op, a, arity);
     default:
       return arity ? called(x, n->op, a, arity) : intern(x, &leaf, NULL, 1);

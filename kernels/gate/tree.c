@@ -56,15 +56,24 @@ static void insert_bucket(sl_tree *tree, uint32_t index) {
   tree->bucket[slot] = index + 1;
 }
 
+static void (*when_short)(void);
+
+void sl_tree_when_short(void (*ends)(void)) { when_short = ends; }
+
+static int fail_memory(void) {
+  if (when_short) when_short();
+  return 0;
+}
+
 static int grow(sl_tree *tree) {
   if (tree->count >= SL_TREE_LIMIT) return 0;
   const uint32_t capacity = tree->capacity ? 2 * tree->capacity : 64;
   sl_gate_node *node = realloc(tree->node, capacity * sizeof *node);
-  if (!node) return 0;
+  if (!node) return fail_memory();
   tree->node = node;
   tree->capacity = capacity;
   uint32_t *bucket = calloc(4 * (size_t)capacity, sizeof *bucket);
-  if (!bucket) return 0;
+  if (!bucket) return fail_memory();
   free(tree->bucket);
   tree->bucket = bucket;
   tree->bucket_count = 4 * capacity;
@@ -144,6 +153,7 @@ sl_ref sl_tree_copy(sl_tree *to, const sl_tree *from, sl_ref ref, const sl_decim
       if (live[i]) map[i] = copy_node(to, &from->node[i], map, value, f, w);
     result = map[ref];
   } else {
+    fail_memory();
     to->failed = 1;
   }
   free(map);
@@ -205,6 +215,7 @@ static int rational_node(const sl_gate_node *n, int64_t (*v)[2], int64_t *out) {
 int sl_tree_rational(const sl_tree *tree, sl_ref ref, int64_t *p, int64_t *q) {
   int64_t(*v)[2] = calloc((size_t)ref + 1, sizeof *v); /* denominator 0: no rational */
   if (!v) {
+    fail_memory();
     *p = 0, *q = -1;
     return 0;
   }

@@ -86,6 +86,10 @@ void sl_decimal_print(char *buffer, size_t size, sl_decimal value);
 /* -1, 0 or 1 as a < b, a = b or a > b: exactly, for two decimals may read as one binary64. */
 int sl_decimal_cmp(sl_decimal a, sl_decimal b);
 
+/* What is called where memory is short, before a tree fails; NULL: nothing. A prover ends there,
+ * for in a tree that failed one expression may stand for another. */
+void sl_tree_when_short(void (*ends)(void));
+
 /* Exact value of a constant without pi, e, functions or unbound parameters, as p/q in lowest terms;
  * 0 if it is not one or does not fit 31 bits; 0 and q = -1 without memory. */
 int sl_tree_rational(const sl_tree *tree, sl_ref ref, int64_t *p, int64_t *q);

@@ -137,7 +137,11 @@ void run_grid(const char *kernel, dim3 grid, dim3 block, size_t shared_bytes, ui
 void host_access(const void *p, size_t bytes, const void *place);
 void begin_copies();
 void forget_copies(const history &seen); /* those that are over */
-void wait_for_all();                     /* streams; what one captures is in none */
+/* What the operation that comes next will write or read. */
+void note_arriving(void *to, size_t bytes);
+void note_leaving(const void *from, size_t bytes);
+bool copies_need(const void *p, size_t bytes); /* one that is not over */
+void wait_for_all();                           /* streams; what one captures is in none */
 
 /* The operations of runtime.h for a caller that has its places from elsewhere (ptx/execute.cpp). */
 void block_barrier_at(const void *place, unsigned line);

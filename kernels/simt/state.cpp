@@ -1,6 +1,8 @@
 /* What all parts of the simulator read: the seeded generator, who runs, the order of operations. */
 #include "internal.h"
 
+#include <utility>
+
 namespace simt {
 
 generator choice;
@@ -9,6 +11,8 @@ uint64_t access_count, instruction_count, bytes_to_host, launch_count;
 bool graphs_granted = true;
 uint32_t switch_interval = 8;
 thread_local cudaStreamCaptureMode capture_mode = cudaStreamCaptureModeThreadLocal;
+
+thread_local cudaError_t last_error = cudaSuccess; /* of any call, until it is asked for */
 
 namespace {
 
@@ -57,6 +61,16 @@ void begin_state(uint64_t seed) {
   records.assign(1, operation_record());
   access_count = bytes_to_host = instruction_count = launch_count = 0;
   graphs_granted = true;
+  last_error = cudaSuccess;
+}
+
+cudaError_t noted(cudaError_t error) {
+  if (error) last_error = error;
+  return error;
 }
 
 }  // namespace simt
+
+using namespace simt;
+
+cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }

@@ -4,10 +4,12 @@
 
 #include "ledger_head.h"
 #include "trainer/files/file.h"
+#include "kernels/support/text_stream.h"
 #include "kernels/support/utf8.h"
 #include "trainer/files/json.h"
 #include "trainer/run/run_files.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,10 +42,11 @@ static sl_status read_final(sl_run_report *r, sl_error *err) {
   size_t size;
   sl_json doc = {0};
   const char *state;
-  if (sl_checkpoint_newest(&path, r->path, err) != SL_OK) return SL_OK;
+  sl_status status = sl_checkpoint_newest(&path, r->path, err);
+  if (status) return status == SL_ERR_MEMORY || status == SL_ERR_IO ? status : SL_OK;
   file = sl_path_join(path, "state.json");
-  sl_status status = file ? sl_file_read(&text, &size, file, 1 << 20, err)
-                          : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  status = file ? sl_file_read(&text, &size, file, 1 << 20, err)
+                : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   if (!status) status = sl_json_parse(&doc, file, 1, text, size, err);
   size_t phase;
   if (!status) status = sl_json_size(&doc, "phase", 0, SL_PHASE_DONE, &phase, err);
@@ -65,20 +68,33 @@ static sl_status read_samples(sl_run_report *r, sl_error *err) {
 }
 
 /* A run without a ledger has none. */
-static void read_ledger(sl_run_report *r) {
+static sl_status read_ledger(sl_run_report *r, sl_error *err) {
   char *path = sl_path_join(r->path, SL_RUN_LEDGER);
-  const sl_ledger_head head = path ? sl_ledger_head_read(path) : (sl_ledger_head){0};
+  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  sl_ledger_head head;
+  const sl_status status = sl_ledger_head_read(&head, path, err);
   r->ledger = head.version, r->numerics = head.numerics;
   free(path);
+  return status;
+}
+
+static sl_status print_config(sl_run_report *r, sl_error *err) {
+  sl_text_stream made;
+  FILE *out = sl_text_stream_open(&made);
+  const sl_status status = out ? sl_config_print(&r->config, out, 0, err) : SL_OK;
+  r->printed = sl_text_stream_close(&made);
+  if (status || r->printed) return status;
+  return sl_fail(err, SL_ERR_MEMORY, "no memory for a configuration");
 }
 
 /* When a file of the run last changed; "" if that cannot be said. */
 static void read_date(char *out, size_t size, const sl_run_report *r, const char *name) {
-  char *path = sl_path_join(r->path, name);
+  char path[PATH_MAX];
   struct stat st;
+  const int n = snprintf(path, sizeof path, "%s/%s", r->path, name);
   *out = 0;
-  if (path && stat(path, &st) == 0) sl_report_date(out, size, st.st_mtime);
-  free(path);
+  if (n > 0 && (size_t)n < sizeof path && stat(path, &st) == 0)
+    sl_report_date(out, size, st.st_mtime);
 }
 
 void sl_report_date(char *out, size_t size, time_t when) {
@@ -97,9 +113,8 @@ static void last_name(char *out, size_t size, const char *path) {
 
 /* The folder's own name, also of "." and of a path that ends with a slash. */
 static void find_name(char *out, size_t size, const char *path) {
-  char *full = realpath(path, NULL);
-  last_name(out, size, full ? full : path);
-  free(full);
+  char full[PATH_MAX];
+  last_name(out, size, realpath(path, full) ? full : path);
 }
 
 /* As checkpoint.best selects it. */
@@ -118,6 +133,8 @@ sl_status sl_run_report_read(sl_run_report *out, const char *path, sl_error *err
   status = read_curves(&r, err);
   if (!status) status = read_final(&r, err);
   if (!status) status = read_samples(&r, err);
+  if (!status) status = read_ledger(&r, err);
+  if (!status) status = print_config(&r, err);
   if (status) {
     sl_run_report_free(&r);
     return status;
@@ -129,7 +146,6 @@ sl_status sl_run_report_read(sl_run_report *out, const char *path, sl_error *err
   find_best(&r, success);
   r.span[0] = 1, r.span[1] = sl_run_report_steps(&r, "rl");
   r.target[0] = r.target[1] = r.config.gate.eur_target;
-  read_ledger(&r);
   read_date(r.begun, sizeof r.begun, &r, SL_RUN_CONFIG);
   read_date(r.latest, sizeof r.latest, &r, SL_RUN_METRICS);
   *out = r;
@@ -138,6 +154,7 @@ sl_status sl_run_report_read(sl_run_report *out, const char *path, sl_error *err
 
 void sl_run_report_free(sl_run_report *report) {
   sl_config_free(&report->config);
+  free(report->printed);
   sl_run_curves_free(&report->curves);
   sl_sample_lines_free(&report->samples);
 }

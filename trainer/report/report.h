@@ -14,6 +14,7 @@ typedef struct {
   const char *path;
   char name[128]; /* the folder's own */
   sl_config config;
+  char *printed; /* the configuration as it reads back */
   sl_run_curves curves;
   sl_sample_lines samples;
   char final[96];            /* state hash of the finished run; "" before that */

@@ -1,10 +1,7 @@
 /* The tables of a report's page. */
 #include "report_tables.h"
 
-#include "kernels/support/text_stream.h"
-
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { EVALUATIONS = 100, ROLLOUTS = 6 }; /* most rows; rollouts whose completions are shown */
@@ -117,15 +114,9 @@ void sl_report_evaluations(FILE *out, const sl_run_report *r) {
             100 * r->best, r->best_step);
 }
 
-/* The first line of each rollout that has samples, into at[0..most); returns how many there are. */
-static size_t rollouts_of(const sl_sample_lines *s, size_t *at, size_t most) {
-  size_t n = 0;
-  for (size_t i = 0; i < s->n; i++)
-    if (i == 0 || s->line[i].step != s->line[i - 1].step) {
-      if (n < most) at[n] = i;
-      n++;
-    }
-  return n;
+/* 1: the first line of a rollout that has samples. */
+static int is_first(const sl_sample_lines *s, size_t i) {
+  return i == 0 || s->line[i].step != s->line[i - 1].step;
 }
 
 static void completion_row(FILE *out, const sl_sample_line *l) {
@@ -142,20 +133,21 @@ void sl_report_completions(FILE *out, const sl_run_report *r) {
   const sl_sample_lines *s = &r->samples;
   size_t pick[SL_PLOT_POINTS];
   if (!s->n) return;
-  size_t *at = malloc(s->n * sizeof *at);
-  if (!at) return;
-  const size_t rollouts = rollouts_of(s, at, s->n), n = sl_plot_pick(pick, rollouts, ROLLOUTS);
+  size_t rollouts = 0, rollout = 0, k = 0;
+  for (size_t i = 0; i < s->n; i++) rollouts += (size_t)is_first(s, i);
+  const size_t n = sl_plot_pick(pick, rollouts, ROLLOUTS);
   fprintf(out,
           "<h2>Completions</h2>\n<p>As they were sampled, from the first rollout to the last; "
           "samples.jsonl has those of %zu rollouts.</p>\n<div class=\"scroll\"><table>\n"
           "<tr><th>rollout</th><th>prompt</th><th>completion</th><th>answer</th><th>reward</th>"
           "</tr>\n",
           rollouts);
-  for (size_t k = 0; k < n; k++)
-    for (size_t i = at[pick[k]]; i < s->n && s->line[i].step == s->line[at[pick[k]]].step; i++)
-      completion_row(out, &s->line[i]);
+  for (size_t i = 0; i < s->n; i++) {
+    if (i > 0 && is_first(s, i)) rollout++;
+    while (k < n && pick[k] < rollout) k++;
+    if (k < n && pick[k] == rollout) completion_row(out, &s->line[i]);
+  }
   fputs("</table></div>\n", out);
-  free(at);
 }
 
 static void identity_row(FILE *out, const char *what, const char *value) {
@@ -186,18 +178,6 @@ void sl_report_identity(FILE *out, const sl_run_report *runs, size_t n) {
   fputs("</table></div>\n", out);
 }
 
-/* The configuration as it reads back; NULL if there is no memory for it. */
-static char *printed(const sl_config *config) {
-  sl_text_stream made;
-  FILE *out = sl_text_stream_open(&made);
-  sl_error err;
-  const int is_right = out && sl_config_print(config, out, 0, &err) == SL_OK;
-  char *text = sl_text_stream_close(&made);
-  if (is_right) return text;
-  free(text);
-  return NULL;
-}
-
 /* Configurations that are walked line by line, the same key in all of them. */
 typedef struct {
   const char *at[SL_REPORT_RUNS_MAX], *section;
@@ -205,9 +185,9 @@ typedef struct {
   char key[100], value[SL_REPORT_RUNS_MAX][400]; /* of the difference that was found last */
 } comparison;
 
-static comparison begin_comparison(char *const text[], size_t n) {
+static comparison begin_comparison(const sl_run_report *runs, size_t n) {
   comparison c = {.section = "", .runs = n};
-  for (size_t r = 0; r < n; r++) c.at[r] = text[r];
+  for (size_t r = 0; r < n; r++) c.at[r] = runs[r].printed;
   return c;
 }
 
@@ -235,8 +215,8 @@ static int next_difference(comparison *c) {
   return 0;
 }
 
-static void differences(FILE *out, const sl_run_report *runs, char *const text[], size_t n) {
-  comparison c = begin_comparison(text, n);
+static void differences(FILE *out, const sl_run_report *runs, size_t n) {
+  comparison c = begin_comparison(runs, n);
   fputs("<h2>Configuration</h2>\n<p>Keys in which the runs differ.</p>\n", out);
   fputs("<div class=\"scroll\"><table>\n<tr><th>key</th>", out);
   for (size_t r = 0; r < n; r++) {
@@ -253,38 +233,23 @@ static void differences(FILE *out, const sl_run_report *runs, char *const text[]
   fputs("</table></div>\n", out);
 }
 
-static int print_all(char *text[], const sl_run_report *runs, size_t n) {
-  int all = 1;
-  for (size_t r = 0; r < n; r++) {
-    text[r] = printed(&runs[r].config);
-    all = all && text[r];
-  }
-  return all;
-}
-
 void sl_report_differences_text(FILE *out, const sl_run_report *runs, size_t n) {
-  char *text[SL_REPORT_RUNS_MAX] = {NULL};
-  if (print_all(text, runs, n)) {
-    comparison c = begin_comparison(text, n);
-    fputs("\nkeys in which they differ\n", out);
-    while (next_difference(&c)) {
-      fprintf(out, "%-27s ", c.key);
-      for (size_t r = 0; r < n; r++) fprintf(out, "%s%s", r ? " | " : "", c.value[r]);
-      fputs("\n", out);
-    }
+  comparison c = begin_comparison(runs, n);
+  fputs("\nkeys in which they differ\n", out);
+  while (next_difference(&c)) {
+    fprintf(out, "%-27s ", c.key);
+    for (size_t r = 0; r < n; r++) fprintf(out, "%s%s", r ? " | " : "", c.value[r]);
+    fputs("\n", out);
   }
-  for (size_t r = 0; r < n; r++) free(text[r]);
 }
 
 void sl_report_configuration(FILE *out, const sl_run_report *runs, size_t n) {
-  char *text[SL_REPORT_RUNS_MAX] = {NULL};
-  const int all = print_all(text, runs, n);
-  if (all && n > 1) differences(out, runs, text, n);
-  if (all && n == 1) {
-    fputs("<h2>Configuration</h2>\n<details><summary>every key, as the run had it</summary>\n<pre>",
-          out);
-    sl_plot_text(out, text[0]);
-    fputs("</pre></details>\n", out);
+  if (n > 1) {
+    differences(out, runs, n);
+    return;
   }
-  for (size_t r = 0; r < n; r++) free(text[r]);
+  fputs("<h2>Configuration</h2>\n<details><summary>every key, as the run had it</summary>\n<pre>",
+        out);
+  sl_plot_text(out, runs->printed);
+  fputs("</pre></details>\n", out);
 }

@@ -76,12 +76,9 @@ char *sl_checkpoint_path(const char *run, const char *name) {
   return path;
 }
 
-static int is_folder(const char *run, const char *name) {
-  char *path = sl_checkpoint_path(run, name);
+static int is_folder(DIR *in, const char *name) {
   struct stat st;
-  const int yes = path && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-  free(path);
-  return yes;
+  return fstatat(dirfd(in), name, &st, 0) == 0 && S_ISDIR(st.st_mode);
 }
 
 sl_status sl_checkpoints_list(sl_checkpoint_entry **out, size_t *count, const char *run,
@@ -93,7 +90,7 @@ sl_status sl_checkpoints_list(sl_checkpoint_entry **out, size_t *count, const ch
   sl_checkpoint_entry *entries = NULL, entry;
   size_t n = 0;
   for (struct dirent *e; dir && !status && (e = readdir(dir));) {
-    if (!parse_name(&entry, e->d_name) || !is_folder(run, e->d_name)) continue;
+    if (!parse_name(&entry, e->d_name) || !is_folder(dir, e->d_name)) continue;
     sl_checkpoint_entry *more = realloc(entries, (n + 1) * sizeof *entries);
     if (!more) {
       status = sl_fail(err, SL_ERR_MEMORY, "no memory for a list of checkpoints");

@@ -11,11 +11,24 @@ from torch.autograd import forward_ad
 from . import _device
 from . import loss as _loss
 from ._compute import Computed, Denominators, settings_of
+from ._errors import InvalidInput
 
 
 _c: Any = torch._C
 _kept: Any = getattr(getattr(_c, "_autograd", None), "_get_current_graph_task_keep_graph", None)
 _level: Any = getattr(getattr(_c, "_functorch", None), "maybe_current_level", None)
+
+
+_LARGEST = float(numpy.finfo(numpy.float32).max)
+
+
+def scalar(loss: float, device: torch.device) -> Tensor:
+    """A loss as float32 of no dimension, made there without a copy. Gradients that are finite may
+    have a loss that float32 has not, which is refused."""
+    if _LARGEST < abs(loss) < numpy.inf:
+        raise InvalidInput(f"the loss is {loss:g}, and float32 ends at {_LARGEST:.2g}: scale the "
+                           "advantages down")
+    return torch.scalar_tensor(loss, dtype=torch.float32, device=device)
 
 
 class Applied(torch.autograd.Function):
@@ -27,7 +40,7 @@ class Applied(torch.autograd.Function):
         """The value, float32 of no dimension. The gradients' memory is given away: nobody else has
         it. by_entropy: None without a bonus."""
         ctx.save_for_backward(gradient, by_entropy, logp_new, entropy)
-        return torch.scalar_tensor(value, dtype=torch.float32, device=logp_new.device)
+        return scalar(value, logp_new.device)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> "Tuple[Optional[Tensor], ...]":

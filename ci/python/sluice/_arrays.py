@@ -23,7 +23,7 @@ def _is_torch(value: object) -> bool:
     return torch is not None and (type(value) is torch.Tensor or isinstance(value, torch.Tensor))
 
 
-def _of_torch(name: str, value: Any) -> "numpy.ndarray[Any, Any]":
+def _of_torch(name: str, value: Any, remedy: str) -> "numpy.ndarray[Any, Any]":
     """The memory of a tensor. NumPy has no type for bfloat16, which is refused here."""
     import torch
     if not value.is_cpu:
@@ -32,7 +32,7 @@ def _of_torch(name: str, value: Any) -> "numpy.ndarray[Any, Any]":
     if value.layout != torch.strided:
         raise Wrong(f"{name} has layout {value.layout}: pass {name}.to_dense()")
     if value.dtype == torch.bfloat16:
-        raise Wrong(f"{name} is bfloat16, not float32: pass {name}.float()")
+        raise Wrong(f"{name} is bfloat16, not {remedy}")
     if value.is_conj() or value.is_neg():
         raise Wrong(f"{name} is a lazy view: pass {name}.resolve_neg()")
     array: "numpy.ndarray[Any, Any]" = (
@@ -52,12 +52,13 @@ def _of_dlpack(name: str, value: Any) -> "numpy.ndarray[Any, Any]":
                     "of float32") from error
 
 
-def view(name: str, value: object) -> "numpy.ndarray[Any, Any]":
-    """The array of anything that holds one, without a copy."""
+def view(name: str, value: object, remedy: str) -> "numpy.ndarray[Any, Any]":
+    """The array of anything that holds one, without a copy. remedy: what a type should have been
+    that NumPy lacks, and the call that makes it so."""
     if isinstance(value, numpy.ndarray):
         return value
     if _is_torch(value):
-        return _of_torch(name, value)
+        return _of_torch(name, value, remedy)
     if hasattr(value, "__dlpack__") and hasattr(value, "__dlpack_device__"):
         return _of_dlpack(name, value)
     raise Wrong(f"{name} is a {type(value).__name__}, not an array: pass "
@@ -75,7 +76,7 @@ def _contiguous(name: str, array: "numpy.ndarray[Any, Any]", value: object) -> N
 def floats(name: str, value: object, shape: "tuple[int, ...] | None" = None) \
         -> "numpy.ndarray[Any, numpy.dtype[numpy.float32]]":
     """A contiguous array of float32, of that shape."""
-    array = view(name, value)
+    array = view(name, value, f"float32: pass {name}.float()")
     if array.dtype != numpy.float32 or not array.dtype.isnative:
         fix = f"{name}.float()" if _is_torch(value) else f"{name}.astype(numpy.float32)"
         raise Wrong(f"{name} is {array.dtype}, not float32: pass {fix}")
@@ -90,7 +91,7 @@ def flags(name: str, value: object, shape: "tuple[int, ...]") \
     torch: Any = sys.modules.get("torch")
     if _is_torch(value) and getattr(value, "dtype") == torch.bool:
         value = value.view(torch.uint8)  # type: ignore[attr-defined]
-    array = view(name, value)
+    array = view(name, value, f"bool or uint8: pass {name}.bool()")
     if array.dtype not in (numpy.bool_, numpy.uint8):
         fix = f"{name}.bool()" if _is_torch(value) else f"{name}.astype(bool)"
         raise Wrong(f"{name} is {array.dtype}, not bool or uint8: pass {fix}")
@@ -140,7 +141,8 @@ def flags_at(name: str, value: object, shape: "tuple[int, ...]") -> Place:
 def offsets(name: str, value: object, end: int) \
         -> "numpy.ndarray[Any, numpy.dtype[numpy.uint32]]":
     """Offsets that begin at 0, do not decrease and end at `end`: any integers, copied."""
-    array = numpy.asarray(value) if isinstance(value, (list, tuple)) else view(name, value)
+    array = numpy.asarray(value) if isinstance(value, (list, tuple)) else view(
+        name, value, f"integers: pass {name}.long()")
     if array.ndim != 1 or array.size < 1 or array.dtype.kind not in "iu":
         raise Wrong(f"{name} must be offsets, one-dimensional integers such as [0, 3, 7], and is "
                     f"{array.dtype} of shape {array.shape}")

@@ -6,13 +6,15 @@ nothing of it is pending. What follows in the stream need not wait.
 """
 import atexit
 import ctypes
+import functools
 import os
 import sys
 import threading
 import weakref
 from collections import OrderedDict
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, NoReturn, Optional, Tuple
+from typing import Any, Callable, ContextManager, NoReturn, Optional, Tuple
 
 import numpy
 
@@ -33,10 +35,15 @@ INSTALL = ("install with CUDA: pip install . -C cmake.define.SLUICE_CUDA=ON in t
 
 
 class Backend:
-    """A library that is libsluice.so with one backend more, for devices."""
+    """A library that is libsluice.so with one backend more, for devices.
 
-    def __init__(self, name: str, path: Path) -> None:
-        self.name, self.path = name, path
+    guard: makes a device current for the thread, and the one before again. The library can do that
+    too, but cudaSetDevice gives the one before a context of CUDA's, hundreds of megabytes, where it
+    has none yet; who knows better does it first."""
+
+    def __init__(self, name: str, path: Path,
+                 guard: "Callable[[int], ContextManager[Any]]" = nullcontext) -> None:
+        self.name, self.path, self.guard = name, path, guard
         self._lock = threading.Lock()
         self._library: "Optional[ctypes.CDLL]" = None
 
@@ -60,7 +67,10 @@ class Backend:
             raise Unavailable(f"{self.path} follows version {found.sl_abi_numerics()} of the "
                               f"numerics, and this package {_library.numerics_version()}: install "
                               "package and libraries together")
-        backend = getattr(found, f"sl_{self.name}_backend")
+        backend = getattr(found, f"sl_{self.name}_backend", None)
+        if backend is None:
+            raise Unavailable(f"{self.path} has no backend {self.name}: install package and "
+                              "libraries together")
         backend.restype = ctypes.c_void_p
         found.sl_backend_add(backend())
         return found
@@ -73,11 +83,13 @@ class Context:
     def __init__(self, backend: Backend, device: int, stream: int) -> None:
         self._lib: Any = backend.library()
         self._lock = threading.Lock()
+        self._guard = functools.partial(backend.guard, device)
         error, handle = Error(), ctypes.c_void_p()
         options = ContextOptions(backend.name.encode(), 0, 1, device, stream)
-        if self._lib.sl_context_create(ctypes.byref(handle), ctypes.byref(options),
-                                       ctypes.byref(error)):
-            fail(error)
+        with self._guard():
+            if self._lib.sl_context_create(ctypes.byref(handle), ctypes.byref(options),
+                                           ctypes.byref(error)):
+                fail(error)
         self._handle: "Optional[ctypes.c_void_p]" = handle
         _all.add(self)
 
@@ -122,8 +134,12 @@ class Context:
         if self._lock.acquire(timeout=seconds):
             handle, self._handle = self._handle, None
             if handle:
-                self._lib.sl_context_destroy(handle)
+                self._destroy(handle)
             self._lock.release()
+
+    def _destroy(self, handle: ctypes.c_void_p) -> None:
+        with self._guard():
+            self._lib.sl_context_destroy(handle)
 
     def forget(self) -> None:
         """In a child of fork, where CUDA must not be touched: not even to give memory back."""
@@ -136,7 +152,7 @@ class Context:
         handle = getattr(self, "_handle", None)
         # At the interpreter's end CUDA may be gone already, and so may be what this module knows.
         if handle and sys is not None and not sys.is_finalizing():
-            self._lib.sl_context_destroy(handle)
+            self._destroy(handle)
 
 
 _all: "weakref.WeakSet[Context]" = weakref.WeakSet()

@@ -31,7 +31,8 @@ class Torch:
     """What PyTorch says of devices and streams. The tests have another one, which says it of the
     simulator, so that all else here is what they execute."""
 
-    backend = _cuda.Backend("cuda", Path(__file__).parent / "lib" / "libsluice_cuda.so")
+    backend = _cuda.Backend("cuda", Path(__file__).parent / "lib" / "libsluice_cuda.so",
+                            torch.cuda.device)
     on_host = staticmethod(operator.attrgetter("is_cpu"))
 
     @staticmethod
@@ -53,6 +54,11 @@ class Torch:
     def captures(number: int) -> bool:
         """Whether the current stream of the current device is being captured."""
         return bool(torch.cuda.is_current_stream_capturing())
+
+    @staticmethod
+    def release(number: int) -> None:
+        """Gives the device the memory that PyTorch keeps for tensors to come."""
+        torch.cuda.empty_cache()
 
     @staticmethod
     def like(tensor: Tensor) -> Tensor:
@@ -140,21 +146,30 @@ def on_device(logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tens
             f"logp_new is on {_name(logp_new)}, and this installation computes on the CPU alone: "
             f"pass logp_new.cpu() and so on, or {_cuda.INSTALL}")
     _refuse_capture(number)
+
+    def run() -> Computed:
+        context = _context(number, logp_new)
+        with seam.guard(number):
+            call = _Call(context, number, groups is not None)
+            return compute(logp_new, logp_old, advantages, mask, seq, _on_host(groups), gate,
+                           settings, denominators, logp_ref, entropy, call, call.empty, call.taken)
     try:
-        context = _cuda.context_of(seam.backend, number, seam.stream(number))
+        return run()
+    except MemoryLimit:  # what PyTorch keeps for later nobody else can have
+        seam.release(number)
+    try:
+        return run()
+    except MemoryLimit as error:
+        raise MemoryLimit(f"{_name(logp_new)}: {error}, also after torch.cuda.empty_cache(): leave "
+                          "it more, or pass parts of the batch, with denominators") from error
+
+
+def _context(number: int, logp_new: Tensor) -> _cuda.Context:
+    try:
+        return _cuda.context_of(seam.backend, number, seam.stream(number))
     except Unavailable as error:
         raise Unavailable(f"logp_new is on {_name(logp_new)}: {error}; or pass logp_new.cpu() and "
                           "so on") from error
-    with seam.guard(number):
-        call = _Call(context, number, groups is not None)
-        try:
-            return compute(logp_new, logp_old, advantages, mask, seq,
-                           None if groups is None else seam.host(groups), gate, settings,
-                           denominators, logp_ref, entropy, call, call.empty, call.taken)
-        except MemoryLimit as error:
-            raise MemoryLimit(
-                f"{error} on {_name(logp_new)}: the workspace lies beside PyTorch's allocator, "
-                "which may keep all there is: call torch.cuda.empty_cache()") from None
 
 
 def _name(tensor: Tensor) -> str:
@@ -215,7 +230,7 @@ class _Call:
         shape = new[1]
         old = self._floats("logp_old", logp_old, shape)
         live = _at("mask", mask, (torch.bool, torch.uint8), "bool", self.number, shape)
-        rows = given = _batch.rows_of(shape, None if seq is None else seam.host(seq))
+        rows = given = _batch.rows_of(shape, _on_host(seq))
         one = _batch.advantages_of(self._floats("advantages", advantages), shape, rows)
         ref = None if logp_ref is None else self._floats("logp_ref", logp_ref, shape)
         bits = None if entropy is None else self._floats("entropy", entropy, shape)
@@ -262,3 +277,12 @@ class _Call:
         batch.token_advantage = copied(batch.token_advantage, self.size)
         batch.advantage = copied(batch.advantage, batch.n_seq) if self.wide is None \
             else _arrays.address(self.wide)
+
+
+def _on_host(offsets: "Optional[Tensor]") -> "Optional[Tensor]":
+    """B + 1 integers, which the library reads on the host; as they are where they lie on no CUDA
+    device, or are no usual tensor: `_arrays` has the words for that."""
+    if offsets is None or offsets.layout != torch.strided or seam.number(offsets) is None:
+        return offsets
+    found: Tensor = seam.host(offsets)
+    return found

@@ -5,6 +5,7 @@ compiler's, and ABI is the number of the headers that they were written from.
 """
 import ctypes
 import os
+import struct
 import threading
 import weakref
 from pathlib import Path
@@ -160,11 +161,27 @@ def fail(error: Error) -> NoReturn:
     raise SluiceError(text)
 
 
+_ELF_HEADER = struct.Struct("<4sBB34xQ10xHH2x")
+
+
+def _is_cut_short(path: Path) -> bool:
+    """Whether it ends before the table of its sections, which a linker writes last: the process
+    that loads such a file may be killed by SIGBUS."""
+    with path.open("rb") as file:
+        head = file.read(_ELF_HEADER.size)
+    if len(head) < _ELF_HEADER.size:
+        return False  # what loads it has words for that
+    magic, word, order, table, size, count = _ELF_HEADER.unpack(head)
+    return (magic, word, order) == (b"\x7fELF", 2, 1) and path.stat().st_size < table + size * count
+
+
 def load(path: Path) -> ctypes.CDLL:
     """A library, if it is one of this package's ABI and runs on this processor."""
     if not path.exists():
         raise ImportError(f"sluice: {path} is not there: this is no whole installation; install "
                           "the wheel, or build from source as docs/python.md says")
+    if _is_cut_short(path):
+        raise ImportError(f"sluice: {path} is cut short: install it anew")
     library = ctypes.CDLL(str(path))
     too_old = f"sluice: {path} is too old for this package: it has no {{}}; install package and " \
         "library together"

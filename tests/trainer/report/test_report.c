@@ -196,7 +196,9 @@ Test(report, runs_are_laid_over_each_other) {
     cr_assert_eq(sl_run_report_read(&r[i], make_run(run_text), &err), SL_OK, "%s", err.message);
   snprintf(r[0].name, sizeof r[0].name, "first");
   snprintf(r[1].name, sizeof r[1].name, "second");
-  r[1].config.rl.steps = 3;
+  char *rl = strstr(r[1].printed, "\nrl:"), *steps = rl ? strstr(rl, "\n  steps: 2") : NULL;
+  cr_assert_not_null(steps);
+  steps[strlen("\n  steps: ")] = '3';
   char *page = written(sl_run_report_page, r, 2), *picture = written(sl_run_report_picture, r, 2);
   cr_expect_eq(count(page, "<figure>"), 7);
   cr_expect_eq(count(page, ">first</text>"), 7); /* a legend each */

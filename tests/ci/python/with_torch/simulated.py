@@ -18,6 +18,20 @@ class Serial(_cuda.Backend):
     """A library whose calls keep Python's lock: the simulator is no program for several threads.
     Between two calls of one thread others get their turn."""
 
+    def __init__(self, path):
+        super().__init__("simt", path, self.current)
+
+    @contextlib.contextmanager
+    def current(self, number):
+        """Makes a device current, and the one before again, without a context of CUDA's on it."""
+        lib = self.library()
+        before = lib.sl_simulation_device()
+        lib.sl_simulation_set_device(number)
+        try:
+            yield
+        finally:
+            lib.sl_simulation_set_device(before)
+
     def _load(self):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(ctypes, "CDLL", ctypes.PyDLL)
@@ -28,14 +42,15 @@ def backend(build):
     """The simulator's library, one for this process."""
     if build not in _library:
         path = pathlib.Path(build) / "kernels" / "simt" / "libsluice_simt.so"
-        _library[build] = Serial("simt", path)
+        _library[build] = Serial(path)
     return _library[build]
 
 
 class Simulator:
-    """A seam as `_device.Torch` is one, of two devices."""
+    """A seam as `_device.Torch` is one, of two devices, of which those that are named have memory.
+    """
 
-    def __init__(self, build):
+    def __init__(self, build, devices=(0, 1)):
         self.backend = backend(build)
         self.lib = self.backend.library()
         for name, result, arguments in (
@@ -51,8 +66,10 @@ class Simulator:
             function.restype, function.argtypes = result, arguments
         self.memory = []
         """begin, end and device of what was handed out"""
-        self.owner = {number: _cuda.Context(self.backend, number, 0) for number in (0, 1)}
-        self.first = {number: self.new_stream(number) for number in (0, 1)}
+        self.released = []
+        self.guard = self.backend.current
+        self.owner = {number: _cuda.Context(self.backend, number, 0) for number in devices}
+        self.first = {number: self.new_stream(number) for number in devices}
         self.current = threading.local()
 
     def new_stream(self, number=0):
@@ -86,15 +103,6 @@ class Simulator:
     def stream(self, number):
         return self.current.__dict__.get("streams", {}).get(number) or self.first[number]
 
-    @contextlib.contextmanager
-    def guard(self, number):
-        before = self.lib.sl_simulation_device()
-        self.lib.sl_simulation_set_device(number)
-        try:
-            yield
-        finally:
-            self.lib.sl_simulation_set_device(before)
-
     def captures(self, number):
         return False  # as an older PyTorch might say: the library refuses it too
 
@@ -102,7 +110,7 @@ class Simulator:
         """Device memory as bytes; never freed, so that no address has two meanings."""
         size = max(size, 1)
         at, context = ctypes.c_void_p(), self.owner[number]
-        with context._lock:
+        with context._lock, self.guard(number):
             assert self.lib.sl_memory_alloc(context._live(), ctypes.byref(at), size) == 0
         self.memory.append((at.value, at.value + size, number))
         return torch.frombuffer((ctypes.c_ubyte * size).from_address(at.value), dtype=dtype,
@@ -112,6 +120,9 @@ class Simulator:
         """A tensor there."""
         size = int(numpy.prod(shape)) * dtype.itemsize
         return self.raw(number, size)[:size].view(dtype).view(shape)
+
+    def release(self, number):
+        self.released.append(number)
 
     def like(self, tensor):
         return self.empty(self.device_of(tensor), tensor.shape, torch.float32)
@@ -132,7 +143,7 @@ class Simulator:
         whole, context = tensor.detach().contiguous(), self.owner[number]
         found = self.empty(number, whole.shape, whole.dtype)
         size = whole.numel() * whole.element_size()
-        with context._lock:
+        with context._lock, self.guard(number):
             context._done(self.lib.sl_memory_write(context._live(), found.data_ptr(),
                                                    whole.data_ptr(), size))
             context._done(self.lib.sl_context_synchronize(context._live()))

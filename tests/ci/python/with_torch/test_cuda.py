@@ -2,6 +2,8 @@
 graphs that are captured. `ci/gpu python` runs it; without a GPU it says that it is skipped, and the
 simulator's tests are test_device.py."""
 import gc
+import subprocess
+import sys
 import threading
 
 import numpy
@@ -115,6 +117,21 @@ def test_a_second_device(small):
                 found = gradients(on(arguments, f"cuda:{number}"), ERF)
                 assert found[0].device.index == number and torch.cuda.current_device() == current
                 assert_equal(wanted, on_host(found))
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="one GPU alone")
+def test_a_device_that_nobody_uses_gets_no_context():
+    code = """if True:
+        import torch
+        from sluice import _cuda
+        from sluice.torch import gated_loss
+        x = torch.zeros(2, 8, device="cuda:1", requires_grad=True)
+        loss, _ = gated_loss(x, x.detach(), x.detach()[:, 0] + 1, x.detach() == 0)
+        loss.backward()
+        _cuda._at_end()
+        print([torch._C._cuda_hasPrimaryContext(i) for i in (0, 1)])"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "[False, True]\n", done.stderr
 
 
 def test_compiled_and_under_autocast(small):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from loss_cases import GATES
 from simulated import on_both
-from sluice import _applied, _cuda
+from sluice import _applied, _compute, _cuda
 from sluice.torch import gated_loss
 from torch_cases import ERF, EVERYTHING, assert_equal, gradients, same, tensors
 
@@ -55,6 +55,26 @@ def test_groups_and_advantages_of_tokens(small, device, level, wide, gate):
     assert not one[1]["effective"].isnan() and one[1]["clamped"] > 0
     offsets = device.put(torch.tensor([0, 2, 2, 4]))
     assert_equal(one, gradients(device.arguments(arguments), dict(settings, groups=offsets)))
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("wide", [False, True])
+def test_groups_are_measured_in_the_hosts_memory(small, device, level, wide, monkeypatch):
+    """The host can read the simulator's memory, but no device's."""
+    arguments = device.arguments(tensors(small.padded(2, 0, fill=0)))
+    if wide:
+        arguments["advantages"] = device.put(torch.ones(arguments["mask"].shape))
+    measure, seen = _compute.lib.sl_update_measure, []
+
+    def measured(into, objective, batch, *rest):
+        seen.extend(getattr(batch, name) for name in (
+            "logp_new", "logp_old", "mask", "seq", "advantage", "token_advantage"))
+        return measure(into, objective, batch, *rest)
+    monkeypatch.setattr(_compute.lib, "sl_update_measure", measured)
+    gated_loss(**arguments, **ERF, level=level, groups=[0, 4])
+    given = [at for at in seen if at]
+    assert len(given) == 5 and not any(begin <= at < end for at in given
+                                       for begin, end, _ in device.memory)
 
 
 def test_offsets_may_lie_on_the_device(small, device):

@@ -7,7 +7,7 @@ import pytest
 import sluice.torch as sluice_torch
 import torch
 from simulated import on_both, planted
-from sluice import _applied, _cuda
+from sluice import _applied, _cuda, _library
 from sluice.torch import gated_loss
 from torch_cases import ERF, EVERYTHING, assert_equal, same, tensors
 
@@ -61,7 +61,40 @@ def test_what_is_not_finite_in_the_words_of_the_cpu(small, device, level, new, o
             gated_loss(**given, **settings)
 
 
+def test_a_loss_beyond_float32(small, device, way):
+    """Of gradients that are finite: by the operator, past it, and in a trainer."""
+    arguments = tensors(small.padded(0, 0, fill=0), grad=False)
+    arguments["logp_old"] = arguments["logp_new"]
+    arguments["advantages"].fill_(3e38)
+    settings = dict(gate="identity", aggregation="constant", constant_length=1.0,
+                    denominators=sluice.Denominators(1, 1))
+    names = ("logp_new", "logp_old", "advantages", "mask")
+    for given in (arguments, device.arguments(arguments)):
+        for call in (lambda: gated_loss(**given, **settings),
+                     lambda: _applied.applied(*(given[name] for name in names), **settings)):
+            with pytest.raises(sluice.InvalidInput, match=r"the loss is -[0-9.]+e\+39, and flo"):
+                call()
+
+
+@pytest.mark.parametrize("name", ["seq", "groups"])
 @pytest.mark.parametrize("change, words", [
+    (lambda x: x.bfloat16(), r" is bfloat16, not integers: pass {}\.long\(\)"),
+    (lambda x: x.float(), r" must be offsets, one-dimensional integers"),
+    (lambda x: x.to_sparse(), r" has layout torch\.sparse_coo: pass {}\.to_dense\(\)"),
+    (lambda x: x.to("meta"), " is on meta")])
+def test_offsets_that_are_none(small, device, name, change, words):
+    arguments = tensors(small.packed(), grad=False)
+    offsets = {"seq": arguments["seq"], "groups": torch.tensor([0, 2, 4]), name: None}
+    wrong = change(arguments["seq"] if name == "seq" else torch.tensor([0, 2, 4]))
+    usual = wrong.layout == torch.strided and wrong.device.type == "cpu"
+    for given, value in ((arguments, wrong), (device.arguments(arguments), wrong),
+                         (device.arguments(arguments), device.put(wrong) if usual else wrong)):
+        with pytest.raises(sluice.InvalidInput, match="^" + name + words.format(name)):
+            gated_loss(**{**given, **offsets, name: value}, **ERF)
+
+
+@pytest.mark.parametrize("change, words", [
+    (lambda x: x["mask"].bfloat16(), r"mask is bfloat16, not bool or uint8: pass mask\.bool\(\)"),
     (lambda x: x["logp_new"].double(), r"logp_new is float64, not float32: pass logp_new\.float"),
     (lambda x: x["mask"].long(), r"mask is int64, not bool or uint8: pass mask\.bool\(\)"),
     (lambda x: x["logp_old"].bfloat16(), r"logp_old is bfloat16, not float32: pass logp_old\.fl"),
@@ -70,9 +103,10 @@ def test_what_is_not_finite_in_the_words_of_the_cpu(small, device, level, new, o
 def test_what_does_not_fit_is_refused_with_its_remedy(small, device, change, words, way):
     arguments = tensors(small.padded(0, 0, fill=0), grad=False)
     name = words.split(" ", 1)[0]
-    there = device.arguments(dict(arguments, **{name: change(arguments)}))
-    with pytest.raises(sluice.InvalidInput, match=words):
-        gated_loss(**there, **ERF)
+    wrong = dict(arguments, **{name: change(arguments)})
+    for given in (wrong, device.arguments(wrong)):
+        with pytest.raises(sluice.InvalidInput, match=words):
+            gated_loss(**given, **ERF)
 
 
 def test_strides_views_and_what_is_no_tensor(small, device):
@@ -119,10 +153,20 @@ def test_without_a_cuda_library(small, device, monkeypatch, tmp_path):
     assert same(_applied.applied(*moved, **ERF)[0],
                 _applied.applied(*(padded[name] for name in names), **ERF)[0])
     library = tmp_path / "libsluice_cuda.so"
-    for data, words in ((b"", "file too short"), (None, "has no number of its ABI")):
-        library.write_bytes(pathlib.Path(a_library()).read_bytes() if data is None else data)
+    other = pathlib.Path(a_library()).read_bytes()
+    for data, words in ((b"", "file too short"), (other[:len(other) // 2], "is cut short: install"),
+                        (other, "has no number of its ABI")):
+        library.write_bytes(data)
         with pytest.raises(sluice.Unavailable, match=rf"{words}.*SLUICE_CUDA=ON"):
             gated_loss(**there, **ERF)
+    library.unlink()
+    library.mkdir()
+    with pytest.raises(sluice.Unavailable, match="Is a directory"):
+        gated_loss(**there, **ERF)
+    monkeypatch.setattr(device, "backend", _cuda.Backend(
+        "cuda", pathlib.Path(_library.__file__).parent / "lib" / "libsluice.so"))
+    with pytest.raises(sluice.Unavailable, match="libsluice.so has no backend cuda: install pack"):
+        gated_loss(**there, **ERF)
 
 
 def test_without_a_driver(small, device, build, monkeypatch):
@@ -136,20 +180,6 @@ def test_without_a_driver(small, device, build, monkeypatch):
             "logp_new is on cuda:0: no CUDA device 0: there is no driver, or one that is older "
             r"than CUDA \d+, with which.*driver's version; or pass logp_new\.cpu\(\)")):
         gated_loss(**there, **ERF)
-
-
-def test_without_memory_for_the_workspace(small, device, way, monkeypatch):
-    """What the library says where cudaMalloc fails, with PyTorch's cache as the likely cause."""
-    def full(*_):
-        raise sluice.MemoryLimit("workspace: out of memory")
-    arguments = tensors(small.packed(), grad=False)
-    there = device.arguments(arguments)
-    with monkeypatch.context() as patch:
-        patch.setattr(_cuda.Context, "gated_loss", full)
-        with pytest.raises(sluice.MemoryLimit, match=(
-                r"workspace: out of memory on cuda:0: .*torch\.cuda\.empty_cache\(\)")):
-            gated_loss(**there, **ERF)
-    assert same(device.host(gated_loss(**there, **ERF)[0]), gated_loss(**arguments, **ERF)[0])
 
 
 def a_library():

@@ -23,6 +23,10 @@ from torch_cases import ERF, EVERYTHING, assert_equal, gradients, same, tensors
 import sluice
 
 
+_MEMORY = 4
+"""SL_ERR_MEMORY"""
+
+
 def test_two_devices_and_the_threads_own(small, device):
     arguments = tensors(small.packed())
     one = gradients(arguments, ERF)
@@ -172,6 +176,34 @@ def test_an_interruption_leaves_nothing_in_the_stream(small, device, monkeypatch
     assert torch.isfinite(gated_loss(**right, **ERF)[0])
 
 
+@pytest.mark.parametrize("name", ["sl_context_create", "sl_gated_loss", "sl_memory_read"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_memory_that_pytorch_keeps_is_asked_for(small, device, monkeypatch, name, times):
+    """Where the device's is full: once, and then it is an error."""
+    arguments = tensors(small.packed(), grad=False)
+    there, left = device.arguments(arguments), [times]
+    whole = getattr(device.lib, name)
+    real = _cuda.fail
+
+    def full(*given):
+        left[0] -= 1
+        return _MEMORY if left[0] >= 0 else whole(*given)
+
+    def fail(error):
+        if left[0] >= 0:
+            raise sluice.MemoryLimit("workspace: out of memory")
+        real(error)
+    monkeypatch.setattr(device.lib, name, full)
+    monkeypatch.setattr(_cuda, "fail", fail)
+    if times == 2:
+        with pytest.raises(sluice.MemoryLimit, match=(
+                r"^cuda:0: workspace: out of memory, also after torch\.cuda\.empty_cache\(\): ")):
+            gated_loss(**there, **ERF)
+        assert device.released == [0]
+    assert same(gated_loss(**there, **ERF)[0], gated_loss(**arguments, **ERF)[0])
+    assert device.released == [0]
+
+
 def test_a_call_waits_twice_and_keeps_nothing(small, device, monkeypatch):
     there = device.arguments(tensors(small.packed(), grad=False))
     gated_loss(**there, **ERF)
@@ -262,6 +294,36 @@ def test_at_the_end_contexts_are_released(build, thread):
     assert done.stdout.count("destroyed") == 1
 
 
+SECOND = """
+import sys, torch
+sys.path[:0] = {paths!r}
+from simulated import Simulator
+from sluice import _cuda, _device
+from sluice.torch import gated_loss
+device = _device.seam = Simulator({build!r}, (1,))
+x = device.put(torch.zeros(2, 8), 1)
+arguments = x, x, device.put(torch.ones(2), 1), device.put(torch.ones(2, 8, dtype=torch.bool), 1)
+begun = device.lib.sl_simulation_device_begun
+if {first}:
+    device.lib.sl_simulation_set_device(0)
+    _cuda.Context(_cuda.Backend("simt", device.backend.path), 1, 0)
+else:
+    for _ in range(2):
+        gated_loss(*arguments)
+    _cuda._at_end()
+print(begun(0), begun(1))
+"""
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_a_device_that_nobody_uses_gets_no_context(build, first):
+    """Of CUDA's: a call for another device leaves it alone from the first to the last, though it is
+    the thread's own. Planted: the library by itself would make one."""
+    code = SECOND.format(paths=[os.path.dirname(__file__)], build=str(build), first=first)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == (f"{first:d} 1\n", "")
+
+
 def test_after_the_end_there_are_no_contexts(small, device, monkeypatch):
     there = device.arguments(tensors(small.packed(), grad=False))
     gated_loss(**there, **ERF)
@@ -283,6 +345,7 @@ def test_what_pytorch_says_of_devices(monkeypatch):
     assert _device.Torch.stream(1) == 1 and asked == [1]  # cudaStreamLegacy
     Stream.cuda_stream = 2**47 + 16
     assert _device.Torch.stream(0) == 2**47 + 16
+    assert _device.Torch.backend.guard is torch.cuda.device
     monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
     assert _device.Torch.captures(0) is True
     assert isinstance(_device.Torch.guard(2), torch.cuda.device)
