@@ -55,8 +55,8 @@ typedef struct {
 
 /* SL_ERR_UNAVAILABLE for a backend or ISA that this build or machine lacks (spec N1.6), and for a
  * processor older than x86-64-v3: no other function looks, so a program for any machine makes a
- * context before all else. SL_ERR_USAGE for options that are no options, and for a stream that is
- * being captured into a graph (spec N1.10).
+ * context before all else. SL_ERR_USAGE for options that are no options, for a stream of
+ * another device, and for one that is being captured into a graph (spec N1.10).
  *
  * The context owns a workspace that grows to the largest need and is reused: no allocation in a
  * training step after the first. Not for use by two threads at once. A child of fork may go on with
