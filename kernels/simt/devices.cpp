@@ -115,7 +115,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int device) {
   if (!is_device(device)) return noted(cudaErrorInvalidDevice);
   snprintf(p->name, sizeof p->name, "SIMT simulator");
   p->multiProcessorCount = multiprocessors;
-  p->totalGlobalMem = size_t(8) << 30;
+  p->totalGlobalMem = size_t(4) << 30;
   return cudaSuccess;
 }
 

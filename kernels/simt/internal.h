@@ -68,6 +68,7 @@ struct agent {
   const unsigned char *stack;     /* of this thread, stack_bytes; NULL for the host's own code */
   const unsigned char *arguments; /* of the running launch */
   size_t arguments_bytes;
+  int device; /* of a kernel, which may touch no memory of another; -1: of none, as copies are */
 };
 extern agent running;
 constexpr size_t stack_bytes = 256 * 1024;

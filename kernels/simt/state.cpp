@@ -4,7 +4,7 @@
 namespace simt {
 
 generator choice;
-agent running = {0, 0, 0, -1, 0, nullptr, "", nullptr, nullptr, 0};
+agent running = {0, 0, 0, -1, 0, nullptr, "", nullptr, nullptr, 0, -1};
 uint64_t access_count, instruction_count, bytes_to_host, launch_count;
 bool graphs_granted = true;
 uint32_t switch_interval = 8;
