@@ -9,8 +9,6 @@
 
 namespace simt {
 
-thread_local int current_device = 0;
-
 namespace {
 
 struct allocation {

@@ -12,7 +12,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <utility>
 
 namespace simt {
 
@@ -54,7 +53,6 @@ std::vector<stream_state *> streams;
 std::vector<uint32_t> stream_length;
 history host_seen, retired; /* retired: what streams held that were destroyed and are empty */
 std::vector<bool> finished(1);
-thread_local cudaError_t last_error = cudaSuccess;
 const kernel_runner *next_runner;
 std::string no_function = "invalid device function"; /* what a runner said of it */
 std::string failure;                                 /* the first of a run; "": none */
@@ -146,11 +144,6 @@ void run_again(cudaStream_t stream, const std::function<void()> &operation) {
   enqueue(stream, operation);
 }
 
-cudaError_t noted(cudaError_t error) {
-  if (error) last_error = error;
-  return error;
-}
-
 bool is_default(const stream_state *stream) { return !stream || stream == cudaStreamLegacy; }
 
 bool some_stream_captures() {
@@ -227,7 +220,7 @@ void begin(uint64_t seed) {
   draw_devices();
   switch_interval = 1 + choice.below(16);
   draw_shared_limit();
-  last_error = cudaSuccess, failure.clear();
+  cudaGetLastError(), failure.clear();
   shadow_reset_all();
 }
 
@@ -300,8 +293,6 @@ cudaError_t cudaDeviceSynchronize() {
   wait_for_all();
   return cudaSuccess;
 }
-
-cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }
 
 const char *cudaGetErrorString(cudaError_t error) {
   return error == cudaSuccess                      ? "success"

@@ -133,9 +133,12 @@ void maybe_switch();
 void run_grid(const char *kernel, dim3 grid, dim3 block, size_t shared_bytes, uint32_t op,
               void (*body)(void *), void *arguments);
 
-/* Host memory that an asynchronous copy will still write (memory.cpp): reading it before
- * synchronisation is a finding, and so is freeing what a copy still needs. */
+/* Host memory that asynchronous copies use (copies.cpp): touching what one will still write, before
+ * synchronisation, is a finding, and so is freeing what one needs. */
 void host_access(const void *p, size_t bytes, const void *place);
+bool is_copied(const void *p, size_t bytes);
+enum class copy_end { read, written };
+void note_copy(copy_end end, const void *p, size_t bytes, uint32_t op);
 void begin_copies();
 void forget_copies(const history &seen); /* those that are over */
 void wait_for_all();                     /* streams; what one captures is in none */

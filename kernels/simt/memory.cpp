@@ -2,34 +2,12 @@
  * What CUDA may do and need not, it does in some runs alone. */
 #include "internal.h"
 
-#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
 namespace simt {
 
 namespace {
-
-/* Memory of the host that an asynchronous copy reads or writes. */
-struct host_range {
-  const unsigned char *from;
-  size_t bytes;
-  uint32_t op;
-};
-std::vector<host_range> arriving, leaving;
-
-void forget(std::vector<host_range> &ranges, const history &seen) {
-  ranges.erase(std::remove_if(ranges.begin(), ranges.end(),
-                              [&](const host_range &r) { return is_over(seen, r.op); }),
-               ranges.end());
-}
-
-bool overlaps(const std::vector<host_range> &ranges, const void *p, size_t bytes) {
-  const unsigned char *c = static_cast<const unsigned char *>(p);
-  for (const host_range &r : ranges)
-    if (c < r.from + r.bytes && r.from < c + bytes) return true;
-  return false;
-}
 
 /* Accesses of a copy, which needs no alignment: in units that have none, or that are long. */
 void copy_accesses(const void *p, size_t bytes, bool write, const void *place) {
@@ -48,16 +26,6 @@ void copy_bytes(void *to, const void *from, size_t bytes) {
 }
 
 }  // namespace
-
-void begin_copies() { arriving.clear(), leaving.clear(); }
-void forget_copies(const history &seen) { forget(arriving, seen), forget(leaving, seen); }
-
-void host_access(const void *p, size_t bytes, const void *place) {
-  if (overlaps(arriving, p, bytes))
-    report(bug::unsynchronised_host_read, place, nullptr, -1,
-           "an asynchronous copy may not have arrived");
-  if (in_arena(p)) report(bug::out_of_bounds, place, nullptr, -1, "the host touches device memory");
-}
 
 }  // namespace simt
 
@@ -89,7 +57,7 @@ cudaError_t cudaMallocHost(void **p, size_t bytes) {
 cudaError_t cudaFreeHost(void *p) {
   if (const cudaError_t error = noted(refused_in_thread())) return error;
   const size_t bytes = page_locked_bytes(p);
-  if (overlaps(arriving, p, bytes) || overlaps(leaving, p, bytes))
+  if (is_copied(p, bytes))
     report(bug::use_after_free, __builtin_return_address(0), nullptr, -1,
            "page-locked memory that a copy may still need");
   forget_page_locked(p);
@@ -109,10 +77,9 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
   if (kind == cudaMemcpyDeviceToHost) {
     bytes_to_host += bytes;
     memset(to, 0xA5, bytes); /* what was there is gone until the copy arrives */
-    arriving.push_back({static_cast<unsigned char *>(to), bytes, next_operation()});
+    note_copy(copy_end::written, to, bytes, next_operation());
   }
-  if (read_later && !capture_of(stream))
-    leaving.push_back({static_cast<const unsigned char *>(from), bytes, next_operation()});
+  if (read_later && !capture_of(stream)) note_copy(copy_end::read, from, bytes, next_operation());
   run_again(stream, run);
   return cudaSuccess;
 }
