@@ -121,7 +121,11 @@ static sl_status make_faults(sl_context *ctx) {
   device->staging = static_cast<unsigned char *>(staging);
   if (status) return status;
   SL_LAUNCH(clear_faults_kernel, 1, 64, 0, device->stream, device->faults);
-  return checked(ctx, "first launch", cudaGetLastError());
+  const cudaError_t launched = cudaGetLastError();
+  if (device->lent && launched == cudaErrorInvalidResourceHandle)
+    return sl_fail(&ctx->error, SL_ERR_USAGE, "the stream is none of CUDA device %d",
+                   device->number);
+  return checked(ctx, "first launch", launched);
 }
 
 /* A stream that is lent is asked before anything is done that its capture would notice. */

@@ -1,5 +1,5 @@
-/* Devices of the simulated CUDA runtime: which is current, what they grant, what memory they have.
- */
+/* Devices of the simulated CUDA runtime: which is current, what they grant, what memory they and
+ * page-locked memory of the host have. */
 #include "internal.h"
 
 #include <algorithm>
@@ -9,8 +9,6 @@
 
 namespace simt {
 
-thread_local int current_device = 0;
-
 namespace {
 
 struct allocation {
@@ -19,7 +17,8 @@ struct allocation {
 };
 
 std::map<const void *, allocation> allocations;
-std::map<const void *, size_t> shared_grants; /* dynamic bytes, by kernel */
+std::map<const unsigned char *, size_t> page_locked; /* bytes, by address */
+std::map<const void *, size_t> shared_grants;        /* dynamic bytes, by kernel */
 int multiprocessors = 1;
 bool begun[devices_count];
 
@@ -60,6 +59,22 @@ size_t bytes_on_device(int device) {
   return bytes;
 }
 
+void note_page_locked(const void *p, size_t bytes) {
+  page_locked[static_cast<const unsigned char *>(p)] = bytes;
+}
+void forget_page_locked(const void *p) { page_locked.erase(static_cast<const unsigned char *>(p)); }
+
+bool is_page_locked(const void *p) {
+  const unsigned char *c = static_cast<const unsigned char *>(p);
+  const auto after = page_locked.upper_bound(c);
+  return after != page_locked.begin() && c < std::prev(after)->first + std::prev(after)->second;
+}
+
+size_t page_locked_bytes(const void *p) {
+  const auto found = page_locked.find(static_cast<const unsigned char *>(p));
+  return found == page_locked.end() ? 0 : found->second;
+}
+
 void note_allocation(const void *p, size_t bytes) {
   allocations[p] = {current_device, bytes};
   begun[current_device] = true;
@@ -98,7 +113,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int device) {
   if (!is_device(device)) return noted(cudaErrorInvalidDevice);
   snprintf(p->name, sizeof p->name, "SIMT simulator");
   p->multiProcessorCount = multiprocessors;
-  p->totalGlobalMem = size_t(8) << 30;
+  p->totalGlobalMem = size_t(4) << 30;
   return cudaSuccess;
 }
 

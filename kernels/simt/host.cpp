@@ -12,7 +12,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <utility>
 
 namespace simt {
 
@@ -185,11 +184,13 @@ void enqueue_launch(const char *kernel, const void *address, dim3 grid, dim3 blo
   if (!error) error = refused_launch(address, grid, block, shared_bytes);
   if (noted(error)) return;
   launch_count += !capture_of(stream);
+  const int device = current_device;
   enqueue(stream, [=]() {
+    running.device = device;
     running.arguments = static_cast<const unsigned char *>(kept.get());
     running.arguments_bytes = bytes;
     run_grid(kernel, grid, block, shared_bytes, running.op, run, kept.get());
-    running.arguments_bytes = 0;
+    running.arguments_bytes = 0, running.device = -1;
   });
 }
 
@@ -219,7 +220,7 @@ void begin(uint64_t seed) {
   draw_devices();
   switch_interval = 1 + choice.below(16);
   draw_shared_limit();
-  failure.clear();
+  cudaGetLastError(), failure.clear();
   shadow_reset_all();
 }
 

@@ -68,6 +68,7 @@ struct agent {
   const unsigned char *stack;     /* of this thread, stack_bytes; NULL for the host's own code */
   const unsigned char *arguments; /* of the running launch */
   size_t arguments_bytes;
+  int device; /* of a kernel, which may touch no memory of another; -1: of none, as copies are */
 };
 extern agent running;
 constexpr size_t stack_bytes = 256 * 1024;
@@ -132,16 +133,15 @@ void maybe_switch();
 void run_grid(const char *kernel, dim3 grid, dim3 block, size_t shared_bytes, uint32_t op,
               void (*body)(void *), void *arguments);
 
-/* Host memory that an asynchronous copy will still write (memory.cpp): reading it before
- * synchronisation is a finding, and so is freeing what a copy still needs. */
+/* Host memory that asynchronous copies use (copies.cpp): touching what one will still write, before
+ * synchronisation, is a finding, and so is freeing what one needs. */
 void host_access(const void *p, size_t bytes, const void *place);
+bool is_copied(const void *p, size_t bytes);
+enum class copy_end { read, written };
+void note_copy(copy_end end, const void *p, size_t bytes, uint32_t op);
 void begin_copies();
 void forget_copies(const history &seen); /* those that are over */
-/* What the operation that comes next will write or read. */
-void note_arriving(void *to, size_t bytes);
-void note_leaving(const void *from, size_t bytes);
-bool copies_need(const void *p, size_t bytes); /* one that is not over */
-void wait_for_all();                           /* streams; what one captures is in none */
+void wait_for_all();                     /* streams; what one captures is in none */
 
 /* The operations of runtime.h for a caller that has its places from elsewhere (ptx/execute.cpp). */
 void block_barrier_at(const void *place, unsigned line);

@@ -1,7 +1,7 @@
 # The simulator itself, and the executor of PTX: what kernels/simt builds its backends on. A build
 # without them that has a device takes it for the executor's sake (ci/products/device).
 set(sources state.cpp fibers.cpp warp.cpp scheduler.cpp accesses.cpp shadow.cpp hooks.cpp host.cpp
-  memory.cpp graph.cpp devices.cpp host_memory.cpp findings.cpp simulation.cpp
+  copies.cpp memory.cpp graph.cpp devices.cpp findings.cpp simulation.cpp
   ptx/lexer.cpp ptx/parser.cpp ptx/forms.cpp ptx/decode.cpp ptx/execute.cpp ptx/plants.cpp
   ptx/places.cpp ptx/symbols.cpp ptx/launch.cpp ptx/sum.cpp ptx/trials.cpp)
 list(TRANSFORM sources PREPEND ${CMAKE_SOURCE_DIR}/kernels/simt/)

@@ -57,7 +57,7 @@ cudaError_t cudaMallocHost(void **p, size_t bytes) {
 cudaError_t cudaFreeHost(void *p) {
   if (const cudaError_t error = noted(refused_in_thread())) return error;
   const size_t bytes = page_locked_bytes(p);
-  if (copies_need(p, bytes))
+  if (is_copied(p, bytes))
     report(bug::use_after_free, __builtin_return_address(0), nullptr, -1,
            "page-locked memory that a copy may still need");
   forget_page_locked(p);
@@ -77,9 +77,9 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
   if (kind == cudaMemcpyDeviceToHost) {
     bytes_to_host += bytes;
     memset(to, 0xA5, bytes); /* what was there is gone until the copy arrives */
-    note_arriving(to, bytes);
+    note_copy(copy_end::written, to, bytes, next_operation());
   }
-  if (read_later && !capture_of(stream)) note_leaving(from, bytes);
+  if (read_later && !capture_of(stream)) note_copy(copy_end::read, from, bytes, next_operation());
   run_again(stream, run);
   return cudaSuccess;
 }

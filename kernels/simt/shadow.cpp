@@ -16,6 +16,7 @@ namespace simt {
 namespace {
 
 constexpr size_t arena_bytes = size_t(8) << 30, word_bytes = 4, red_zone = 256;
+constexpr size_t device_bytes = arena_bytes / devices_count; /* each has a part of the arena */
 
 struct access {
   uint32_t op, instance, epoch, clock;
@@ -35,9 +36,9 @@ constexpr size_t shadow_bytes = arena_bytes / word_bytes * sizeof(cell);
 
 unsigned char *arena;
 cell *shadow;
-size_t arena_used = shared_bytes_max + red_zone;
+size_t arena_used[devices_count]; /* of each part */
 std::map<unsigned char *, size_t> allocations;
-std::multimap<size_t, unsigned char *> free_blocks;
+std::multimap<size_t, unsigned char *> free_blocks[devices_count];
 uint32_t shared_generation;
 
 /* What asynchronous copies of the running block still read. */
@@ -61,6 +62,14 @@ void *reserve(size_t bytes) {
 
 size_t offset_of(const void *p) {
   return static_cast<size_t>(static_cast<const unsigned char *>(p) - arena);
+}
+
+size_t device_of(const void *p) { return offset_of(p) / device_bytes; }
+
+/* Shared memory comes before the first device's. */
+void forget_parts() {
+  for (size_t d = 0; d < devices_count; d++)
+    arena_used[d] = d ? 0 : shared_bytes_max + red_zone, free_blocks[d].clear();
 }
 
 uint8_t bits(size_t from, size_t to) {
@@ -131,6 +140,7 @@ bool map_arena() {
   void *const a = reserve(arena_bytes), *const s = a ? reserve(shadow_bytes) : nullptr;
   if (s) {
     arena = static_cast<unsigned char *>(a), shadow = static_cast<cell *>(s);
+    forget_parts();
     return true;
   }
   if (a) munmap(a, arena_bytes);
@@ -164,20 +174,21 @@ void shadow_forbid(void *p, size_t bytes) {
     shadow[first + i].valid = 0, shadow[first + i].freed = 1;
 }
 
-/* Reuses freed memory first: a use after free then reads another allocation's data, as on a device.
- */
+/* On the current device. Reuses freed memory first: a use after free then reads another
+ * allocation's data, as on a device. */
 void *arena_allocate(size_t bytes) {
-  if (!map_arena() || bytes > arena_bytes) return nullptr;
+  if (!map_arena() || bytes > device_bytes) return nullptr;
+  const size_t d = static_cast<size_t>(current_device);
   const size_t size = (bytes + red_zone - 1) / red_zone * red_zone + red_zone;
   unsigned char *p = nullptr;
-  const auto found = free_blocks.find(size);
-  if (found != free_blocks.end()) {
+  const auto found = free_blocks[d].find(size);
+  if (found != free_blocks[d].end()) {
     p = found->second;
-    free_blocks.erase(found);
+    free_blocks[d].erase(found);
   } else {
-    if (arena_used + size > arena_bytes) return nullptr;
-    p = arena + arena_used;
-    arena_used += size;
+    if (arena_used[d] + size > device_bytes) return nullptr;
+    p = arena + d * device_bytes + arena_used[d];
+    arena_used[d] += size;
   }
   allocations[p] = size;
   memset(p, 0xA5, bytes);
@@ -189,7 +200,7 @@ bool arena_free(void *p) {
   const auto found = allocations.find(static_cast<unsigned char *>(p));
   if (found == allocations.end()) return false;
   shadow_forbid(p, found->second);
-  free_blocks.insert({found->second, found->first});
+  free_blocks[device_of(p)].insert({found->second, found->first});
   allocations.erase(found);
   return true;
 }
@@ -254,6 +265,8 @@ void shadow_access(const void *p, size_t bytes, bool write, bool atomic, const v
   }
   access_count++; /* arguments and constants, which nothing can change, are not counted */
   const size_t first = offset_of(p);
+  if (running.device >= 0 && !in_shared(p) && device_of(p) != static_cast<size_t>(running.device))
+    report(bug::out_of_bounds, place, nullptr, -1, "memory of another device");
   if (first % bytes != 0 && bytes <= 16 && (bytes & (bytes - 1)) == 0)
     report(bug::misaligned, place, nullptr, -1, "address is no multiple of the access size");
   if (write && !sources.empty()) check_sources(p, bytes, place);
@@ -298,9 +311,10 @@ void shadow_end_async(void *p, size_t bytes, const void *place) {
 void shadow_reset_all() {
   while (!allocations.empty()) arena_free(allocations.begin()->first);
   if (!arena) return;
-  madvise(shadow, arena_used / word_bytes * sizeof(cell), MADV_DONTNEED);
-  free_blocks.clear();
-  arena_used = shared_bytes_max + red_zone;
+  for (size_t d = 0; d < devices_count; d++)
+    madvise(shadow + d * device_bytes / word_bytes, arena_used[d] / word_bytes * sizeof(cell),
+            MADV_DONTNEED);
+  forget_parts();
 }
 
 }  // namespace simt

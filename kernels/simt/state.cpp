@@ -6,15 +6,16 @@
 namespace simt {
 
 generator choice;
-agent running = {0, 0, 0, -1, 0, nullptr, "", nullptr, nullptr, 0};
+agent running = {0, 0, 0, -1, 0, nullptr, "", nullptr, nullptr, 0, -1};
 uint64_t access_count, instruction_count, bytes_to_host, launch_count;
 bool graphs_granted = true;
 uint32_t switch_interval = 8;
+thread_local int current_device = 0;
 thread_local cudaStreamCaptureMode capture_mode = cudaStreamCaptureModeThreadLocal;
 
-thread_local cudaError_t last_error = cudaSuccess; /* of any call, until it is asked for */
-
 namespace {
+
+thread_local cudaError_t last_error = cudaSuccess;
 
 /* Of compute capabilities 8.9, 8.0 and 9.0. */
 constexpr size_t shared_limits[] = {99 * 1024, 163 * 1024, 227 * 1024};
@@ -35,6 +36,11 @@ bool within(const void *p, const unsigned char *from, size_t bytes) {
 }
 
 }  // namespace
+
+cudaError_t noted(cudaError_t error) {
+  if (error) last_error = error;
+  return error;
+}
 
 void draw_shared_limit() { shared_limit = shared_limits[choice.below(3)]; }
 bool shared_granted(size_t bytes) { return bytes <= shared_limit; }
@@ -61,16 +67,8 @@ void begin_state(uint64_t seed) {
   records.assign(1, operation_record());
   access_count = bytes_to_host = instruction_count = launch_count = 0;
   graphs_granted = true;
-  last_error = cudaSuccess;
-}
-
-cudaError_t noted(cudaError_t error) {
-  if (error) last_error = error;
-  return error;
 }
 
 }  // namespace simt
 
-using namespace simt;
-
-cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }
+cudaError_t cudaGetLastError() { return std::exchange(simt::last_error, cudaSuccess); }

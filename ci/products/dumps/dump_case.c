@@ -2,7 +2,7 @@
 #include "dump_case.h"
 
 #include "ci/products/judge/gate_file.h"
-#include "kernels/core/nearest.h"
+#include "ci/products/judge/op_named.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -19,17 +19,6 @@ static const char *text_of(const sl_dump *dump, const char *kind, const char *na
   return sl_metadata_find(sl_dump_metadata(dump), key);
 }
 
-sl_status sl_dump_op_named(const sl_op **op, const char *name, sl_error *err) {
-  *op = sl_op_find(name);
-  if (*op) return SL_OK;
-  char meant[SL_MEANT];
-  sl_nearest nearest = {.word = name, .length = strlen(name)};
-  for (size_t i = 0; i < sl_op_count(); i++) sl_nearest_offer(&nearest, sl_op_at(i)->name);
-  const char *hint = sl_nearest_meant(meant, &nearest);
-  return sl_fail(err, SL_ERR_USAGE, "no op '%s'%s", name,
-                 *hint ? hint : "; 'sluice equiv --conventions' lists them");
-}
-
 sl_status sl_dump_op(const sl_op **op, const sl_dump *dump, const sl_dump_request *request,
                      sl_error *err) {
   const char *said = text_of(dump, "", "op"), *name = request->op ? request->op : said;
@@ -40,7 +29,7 @@ sl_status sl_dump_op(const sl_op **op, const sl_dump *dump, const sl_dump_reques
     return sl_fail(err, SL_ERR_INPUT, "%s: sluice.op is '%s', not '%s'", sl_dump_path(dump), said,
                    name);
   sl_error inner;
-  if (!sl_dump_op_named(op, name, request->op ? err : &inner)) return SL_OK;
+  if (!sl_op_named(op, name, request->op ? err : &inner)) return SL_OK;
   if (request->op) return SL_ERR_USAGE;
   return sl_fail(err, SL_ERR_INPUT, "%s: metadata: sluice.op: %s", sl_dump_path(dump),
                  inner.message);

@@ -30,9 +30,6 @@ typedef struct {
   sl_gate_form *form;                   /* of a gate file */
 } sl_dump_case;
 
-/* The op of that name, which a user typed; SL_ERR_USAGE with the nearest one. */
-sl_status sl_dump_op_named(const sl_op **op, const char *name, sl_error *err);
-
 /* The op that the request or the metadata names. SL_ERR_USAGE, SL_ERR_INPUT. */
 sl_status sl_dump_op(const sl_op **op, const sl_dump *dump, const sl_dump_request *request,
                      sl_error *err);

@@ -5,6 +5,7 @@
 #include "dump_github.h"
 #include "library_case.h"
 
+#include "ci/products/judge/op_named.h"
 #include "ci/products/judge/report_options.h"
 #include "kernels/support/cli.h"
 #include "kernels/support/cli_options.h"
@@ -266,7 +267,7 @@ static sl_status print_conventions(const options *o, sl_error *err) {
     return SL_OK;
   }
   const sl_op *op;
-  SL_TRY(sl_dump_op_named(&op, o->request.op, err));
+  SL_TRY(sl_op_named(&op, o->request.op, err));
   sl_dump_print_conventions(stdout, op);
   return SL_OK;
 }

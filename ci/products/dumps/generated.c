@@ -1,6 +1,7 @@
 /* Problems as files (spec E9). */
 #include "generated.h"
 
+#include "ci/products/judge/op_named.h"
 #include "trainer/files/safetensors.h"
 
 #include <errno.h>
@@ -158,7 +159,7 @@ static sl_status write_problem(const char *path, const sl_op_problem *p, const w
 static sl_status conventions_of(sl_dump_case *d, const sl_generated_request *request,
                                 sl_error *err) {
   const sl_op *op;
-  SL_TRY(sl_dump_op_named(&op, request->op, err));
+  SL_TRY(sl_op_named(&op, request->op, err));
   d->c = sl_op_case_of(op);
   for (size_t i = 0; i < request->settings; i++)
     SL_TRY(sl_op_setting_parse(&d->c, request->setting[i], err));

@@ -1,8 +1,8 @@
 /* sluice equiv tolerance: what a tolerance is worth for an op under a contract (spec E2, E4). */
 #include "command.h"
 
-#include "ci/products/dumps/dump_case.h"
 #include "ci/products/judge/gate_file.h"
+#include "ci/products/judge/op_named.h"
 #include "ci/products/judge/outcome.h"
 #include "ci/products/judge/tolerance.h"
 #include "kernels/support/cli.h"
@@ -147,7 +147,7 @@ static sl_status take_settings(sl_op_case *c, sl_gate_form **form, const options
 static sl_status case_of(sl_op_case *c, sl_gate_form **form, sl_format *type, unsigned *kinds,
                          const options *o, sl_error *err) {
   const sl_op *op;
-  SL_TRY(sl_dump_op_named(&op, o->op, err));
+  SL_TRY(sl_op_named(&op, o->op, err));
   *c = sl_op_case_of(op);
   SL_TRY(sl_op_shape_parse(c, o->shape, err));
   SL_TRY(sl_contract_parse(&c->contract, o->contract, op->stored, err));

@@ -52,8 +52,13 @@ class Torch:
 
     @staticmethod
     def captures(number: int) -> bool:
-        """Whether the current stream of the current device is being captured."""
-        return bool(torch.cuda.is_current_stream_capturing())
+        """Whether the current stream of the current device is being captured. Of the default stream
+        CUDA does not say it while a stream is captured that waits for it: the library has words for
+        that."""
+        try:
+            return bool(torch.cuda.is_current_stream_capturing())
+        except RuntimeError:
+            return False
 
     @staticmethod
     def release(number: int) -> None:

@@ -49,14 +49,15 @@ typedef struct {
   int device;          /* of a backend on devices: which one, as CUDA numbers them */
   /* Of a backend on devices: a cudaStream_t of the caller's, on that device, which holds all
    * kernels and copies of the context (spec N1.10) and outlives it. NULL: one of the context's own.
-   * CUDA's default stream is cudaStreamLegacy. */
+   * CUDA's default stream is cudaStreamLegacy; cudaStreamPerThread is another one in each thread,
+   * so wait before another thread uses the context. */
   void *stream;
 } sl_context_options;
 
 /* SL_ERR_UNAVAILABLE for a backend or ISA that this build or machine lacks (spec N1.6), and for a
  * processor older than x86-64-v3: no other function looks, so a program for any machine makes a
- * context before all else. SL_ERR_USAGE for options that are no options, and for a stream that is
- * being captured into a graph (spec N1.10).
+ * context before all else. SL_ERR_USAGE for options that are no options, for a stream of
+ * another device, and for one that is being captured into a graph (spec N1.10).
  *
  * The context owns a workspace that grows to the largest need and is reused: no allocation in a
  * training step after the first. Not for use by two threads at once. A child of fork may go on with

@@ -73,6 +73,27 @@ Test(simt_runtime, a_stream_that_is_destroyed_is_used_no_more) {
   }
 }
 
+/* Each device has memory of its own: copies may go from one to the other, kernels may not look. */
+Test(simt_runtime, kernels_touch_memory_of_their_device) {
+  for (const int device : {0, 1}) {
+    simt::begin(1);
+    void *x[2], *y;
+    for (const int owner : {0, 1}) {
+      cudaSetDevice(owner), cudaMalloc(&x[owner], n * sizeof(float));
+      cudaMemsetAsync(x[owner], 0, n * sizeof(float), nullptr);
+      cudaStreamSynchronize(nullptr);
+    }
+    cudaMalloc(&y, sizeof(float));
+    cudaMemcpyAsync(x[1], x[0], n * sizeof(float), cudaMemcpyDeviceToDevice, nullptr);
+    cudaStreamSynchronize(nullptr);
+    launch_row_sum(1, static_cast<float *>(x[device]), static_cast<float *>(y), n, NO_BUG);
+    cudaDeviceSynchronize();
+    cr_expect_eq(simt::findings.size(), device == 1 ? 0u : 1u);
+    for (const simt::finding &f : simt::findings)
+      cr_expect(f.kind == simt::bug::out_of_bounds && f.detail == "memory of another device");
+  }
+}
+
 Test(simt_runtime, the_default_stream_is_not_captured) {
   simt::begin(1);
   for (const cudaStream_t stream : {cudaStream_t(nullptr), cudaStreamLegacy})

@@ -371,6 +371,13 @@ Test(streams, and_devices_that_are_none_are_refused) {
   }
   expect_no_context("simt", 2, NULL, SL_ERR_UNAVAILABLE, "no CUDA device 2: the driver lists 2");
   expect_no_context("simt", -1, NULL, SL_ERR_UNAVAILABLE, "no CUDA device -1: the driver lists 2");
+  for (int device = 0; device < 2; device++) {
+    snprintf(text, sizeof text, "the stream is none of CUDA device %d", device);
+    expect_no_context("simt", device, new_stream(1 - device), SL_ERR_USAGE, text);
+    expect_no_context("cublas", device, new_stream(1 - device), SL_ERR_USAGE, text);
+    cr_expect_eq(sl_simulation_device_bytes(device), 0);
+  }
+  expect_no_findings(1);
   cr_expect_eq(sl_simulation_devices(), 2);
   cr_expect_eq(sl_simulation_device(), 0);
 }

@@ -1,6 +1,7 @@
 """sluice.torch.gated_loss on a GPU: the bits of the CPU, on PyTorch's streams and devices, next to
 graphs that are captured. `ci/gpu python` runs it; without a GPU it says that it is skipped, and the
 simulator's tests are test_device.py."""
+import ctypes
 import gc
 import subprocess
 import sys
@@ -167,6 +168,42 @@ def test_memory_comes_back(make_problem):
         step()
     gc.collect()
     assert torch.cuda.memory_allocated() == before
+
+
+def test_memory_that_pytorch_keeps_is_asked_for(make_problem):
+    """Its allocator holds nearly all of the device, unused, and the context of a new stream needs
+    more than is left."""
+    arguments = tensors(make_problem(2, [1 << 16] * 64).padded(0, 0, fill=0), grad=False)
+    wanted, there = gated_loss(**arguments, **ERF)[0], on(arguments)
+    gated_loss(**there, **ERF)
+    torch.cuda.empty_cache()
+    size, block = torch.cuda.mem_get_info()[0], None
+    while block is None:
+        size -= 1 << 22
+        try:
+            block = torch.empty(size, dtype=torch.uint8, device="cuda")
+        except torch.cuda.OutOfMemoryError:
+            pass
+    del block
+    assert torch.cuda.mem_get_info()[0] < 1 << 25  # the workspace alone takes as much
+    with torch.cuda.stream(torch.cuda.Stream()):
+        assert same(gated_loss(**there, **ERF)[0].cpu(), wanted)
+    assert torch.cuda.mem_get_info()[0] > size // 2
+
+
+def test_a_stream_may_end_before_its_context(small):
+    """One that PyTorch does not own; then another with the same handle, perhaps."""
+    arguments = tensors(small.packed(), grad=False)
+    wanted, there = gated_loss(**arguments, **ERF)[0], on(arguments)
+    torch.cuda.synchronize()
+    runtime = torch.cuda.cudart()
+    for _ in range(20):
+        handle = ctypes.c_void_p()
+        if int(runtime.cudaStreamCreate(ctypes.addressof(handle))):
+            pytest.skip("no stream but PyTorch's")
+        with torch.cuda.stream(torch.cuda.ExternalStream(handle.value)):
+            assert same(gated_loss(**there, **ERF)[0].cpu(), wanted)
+        runtime.cudaStreamDestroy(handle.value)
 
 
 def test_threads_with_streams_of_their_own(problem):
