@@ -113,7 +113,7 @@ static void token_range(void *arg, size_t begin, size_t end, int thread) {
 
 /* On all threads where the batch is long, as what follows; the place is then looked for. */
 static sl_status check_batch(sl_context *ctx, const sl_objective *o, const sl_gated_loss_batch *b) {
-  enum { RANGE = 1 << 16 }; /* tokens */
+  enum { RANGE = 1 << 14 }; /* tokens */
   const size_t n = b->n_seq, t = n ? b->seq[n] : 0;
   token_job j = {.objective = o, .batch = b};
   sl_status status = sl_parallel_for(ctx, n, 1 + RANGE * n / (t + 1), token_range, &j);

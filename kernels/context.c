@@ -76,13 +76,18 @@ static sl_status choose_backend(sl_context *ctx, const sl_context_options *optio
 static sl_status open_context(sl_context *ctx, const sl_context_options *options, sl_error *err) {
   SL_TRY(choose_backend(ctx, options, err));
   sl_status status = SL_OK;
-  if (sl_context_on_device(ctx))
+  if (sl_context_on_device(ctx)) {
     ctx->threads = 1; /* its kernels run elsewhere */
-  else if (options->device || options->stream)
+    if (options->parallel)
+      status = sl_fail(err, SL_ERR_USAGE,
+                       "the backend '%s' computes on a device: it takes no threads of the host",
+                       options->backend);
+  } else if (options->device || options->stream) {
     status = sl_fail(err, SL_ERR_USAGE,
                      "the backend '%s' computes on the host: it takes no device and no stream",
                      options->backend);
-  if (!status) status = sl_team_create(&ctx->team, ctx->threads, err);
+  }
+  if (!status) status = sl_team_create(&ctx->team, ctx->threads, options->parallel, err);
   if (status && ctx->own) ctx->own->close(ctx);
   return status;
 }

@@ -15,7 +15,7 @@ static sl_status create_lane(sl_context **out, const sl_context *ctx, sl_error *
   if (!lane) return sl_fail(err, SL_ERR_MEMORY, "no memory for a context");
   lane->table = ctx->table, lane->backend = ctx->backend, lane->memory = ctx->memory;
   lane->l2_bytes = ctx->l2_bytes, lane->threads = 1;
-  const sl_status status = sl_team_create(&lane->team, 1, err);
+  const sl_status status = sl_team_create(&lane->team, 1, NULL, err);
   if (status) {
     free(lane);
     return status;

@@ -43,7 +43,9 @@ struct sl_team {
   sl_parallel_body body;
   void *arg;
   int threads, looks, n_workers;
-  unsigned generation; /* of the process that the workers run in */
+  sl_thread_pool *pool; /* NULL: the workers */
+  atomic_int members;   /* of the pool, in this job */
+  unsigned generation;  /* of the process that the workers run in */
   atomic_int quit, spoiled, sleepers;
   pthread_mutex_t lock;
   pthread_cond_t wake;
@@ -53,7 +55,7 @@ struct sl_team {
 static void take_ranges(sl_team *t, int thread) {
   for (size_t r; (r = atomic_fetch_add(&t->next, 1)) < t->ranges;) {
     const size_t begin = r * t->grain, left = t->n - begin;
-    SL_VERIFY(begin < t->n && thread >= 0 && thread <= t->n_workers);
+    SL_VERIFY(begin < t->n && thread >= 0 && thread < t->threads);
     t->body(t->arg, begin, left < t->grain ? t->n : begin + t->grain, thread);
   }
 }
@@ -121,12 +123,28 @@ static void await_members(sl_team *t) {
   }
 }
 
+/* What each thread of a pool runs. The caller's environment was looked at: he takes what others do
+ * not. A pool may have fewer threads than were asked for. */
+static void join_from_pool(void *arg) {
+  sl_team *t = arg;
+  const int index = atomic_fetch_add(&t->members, 1);
+  if (index >= t->threads || !sl_environment_ok()) return;
+  take_ranges(t, index);
+  if (!sl_environment_ok()) atomic_store(&t->spoiled, 1);
+}
+
 int sl_team_run(sl_team *t, size_t n, size_t grain, sl_parallel_body body, void *arg) {
   SL_VERIFY(grain > 0 && !(atomic_load(&t->state) & JOB_OPEN)); /* jobs do not nest */
   if (atomic_load(&t->spoiled)) return 0;
   t->n = n, t->grain = grain, t->ranges = n / grain + (n % grain != 0), t->body = body,
   t->arg = arg;
   atomic_store(&t->next, 0);
+  if (t->pool && t->ranges > 1 && t->threads > 1) {
+    atomic_store(&t->members, 0);
+    t->pool(join_from_pool, t, (unsigned)t->threads, 0);
+    take_ranges(t, 0); /* where those that have an index took no part */
+    return !atomic_load(&t->spoiled);
+  }
   const int shared = t->ranges > 1 && t->n_workers > 0;
   if (shared) {
     atomic_store(&t->state, (atomic_load(&t->state) / JOB_NUMBER + 1) * JOB_NUMBER | JOB_OPEN);
@@ -175,14 +193,14 @@ static void count_fork(void) { generations++; }
 static void watch_forks(void) { pthread_atfork(NULL, NULL, count_fork); }
 
 /* Fills a team that has none: no workers, no job. */
-static sl_status begin_team(sl_team *t, int threads, sl_error *err) {
-  *t = (sl_team){.threads = threads, .looks = threads > sl_processors() ? 0 : LOOKS};
+static sl_status begin_team(sl_team *t, int threads, sl_thread_pool *pool, sl_error *err) {
+  *t = (sl_team){.threads = threads, .looks = threads > sl_processors() ? 0 : LOOKS, .pool = pool};
   static pthread_once_t watched = PTHREAD_ONCE_INIT;
   pthread_once(&watched, watch_forks);
   t->generation = generations;
   pthread_mutex_init(&t->lock, NULL);
   pthread_cond_init(&t->wake, NULL);
-  const int failed = start_workers(t, threads - 1);
+  const int failed = pool ? 0 : start_workers(t, threads - 1);
   if (!failed) return SL_OK;
   const int got = t->n_workers + 1;
   stop_workers(t);
@@ -193,12 +211,12 @@ static sl_status begin_team(sl_team *t, int threads, sl_error *err) {
                  got, threads, strerror(failed), got, got);
 }
 
-sl_status sl_team_create(sl_team **out, int threads, sl_error *err) {
+sl_status sl_team_create(sl_team **out, int threads, sl_thread_pool *pool, sl_error *err) {
   SL_VERIFY(threads > 0);
   const size_t bytes = sizeof(sl_team) + (size_t)threads * sizeof(worker);
   sl_team *t = aligned_alloc(alignof(sl_team), (bytes / alignof(sl_team) + 1) * alignof(sl_team));
   if (!t) return sl_fail(err, SL_ERR_MEMORY, "no memory for a team of %d threads", threads);
-  const sl_status status = begin_team(t, threads, err);
+  const sl_status status = begin_team(t, threads, pool, err);
   if (status) {
     free(t);
     return status;
@@ -210,7 +228,7 @@ sl_status sl_team_create(sl_team **out, int threads, sl_error *err) {
 /* Of the parent's team a child has the memory alone: its workers are not here to be joined, and its
  * lock may be held by one of them, so both are made anew and not taken apart. */
 sl_status sl_team_renew(sl_team *t, sl_error *err) {
-  return t->generation == generations ? SL_OK : begin_team(t, t->threads, err);
+  return t->generation == generations ? SL_OK : begin_team(t, t->threads, NULL, err);
 }
 
 void sl_team_destroy(sl_team *t) {

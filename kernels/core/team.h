@@ -15,18 +15,24 @@ typedef struct sl_team sl_team;
 /* Calls for indices [begin, end) on thread 0 (the caller) ... threads - 1. */
 typedef void (*sl_parallel_body)(void *arg, size_t begin, size_t end, int thread);
 
-/* threads - 1 workers, with the floating-point environment of the caller, all signals blocked. */
-sl_status sl_team_create(sl_team **out, int threads, sl_error *err);
+/* Somebody's threads (sl_context_options). */
+typedef void sl_thread_pool(void (*body)(void *data), void *data, unsigned threads, unsigned flags);
+
+/* threads - 1 workers, with the floating-point environment of the caller, all signals blocked; none
+ * where there is a pool, which runs the jobs then. */
+sl_status sl_team_create(sl_team **out, int threads, sl_thread_pool *pool, sl_error *err);
 /* In a child of fork the memory of a team that the parent made, whose workers live there. */
 void sl_team_destroy(sl_team *team);
 
-/* Before each job: makes the workers anew where this process is a child of the one that made them.
+/* Before each job: makes the workers anew where this process is a child of the one that made them,
+ * and in place of a pool, whose threads live there.
  * SL_ERR_MEMORY as in sl_team_create; the next call tries again. */
 sl_status sl_team_renew(sl_team *team, sl_error *err);
 
 /* Calls body for disjoint ranges of at most `grain` indices (at least 1) that cover [0, n); returns
  * when all are done. 0 if a worker's floating-point environment is wrong: then nothing was called,
- * or a range of this job changed it. */
+ * or a range of this job changed it. A thread of a pool whose environment is wrong takes no part.
+ */
 int sl_team_run(sl_team *team, size_t n, size_t grain, sl_parallel_body body, void *arg);
 
 #endif

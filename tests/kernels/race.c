@@ -21,7 +21,7 @@ int main(void) {
   sl_team *team;
   sl_error err;
   int step = 0, total = 0;
-  if (sl_team_create(&team, 4, &err)) return fprintf(stderr, "%s\n", err.message), 1;
+  if (sl_team_create(&team, 4, NULL, &err)) return fprintf(stderr, "%s\n", err.message), 1;
   for (int job = 0; job < JOBS; job++) {
     step = job % 3;
     sl_team_run(team, N, 1, add, &step);

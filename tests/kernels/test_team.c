@@ -3,6 +3,8 @@
 #include "kernels/core/team.h"
 
 #include <criterion/criterion.h>
+#include <fenv.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -13,7 +15,7 @@
 
 enum { MOST = 700, THREADS = 6, SEED = 11 };
 static atomic_int calls[MOST];
-static int overlong, wrong_thread;
+static int overlong, wrong_thread, wrong_rounding;
 
 typedef struct {
   size_t grain;
@@ -24,6 +26,7 @@ static void count(void *arg, size_t begin, size_t end, int thread) {
   const job *j = arg;
   if (end - begin > j->grain) overlong = 1;
   if (thread < 0 || thread >= j->threads) wrong_thread = 1;
+  if (fegetround() != FE_TONEAREST) wrong_rounding = 1;
   for (size_t i = begin; i < end; i++) atomic_fetch_add(&calls[i], 1);
 }
 
@@ -38,7 +41,7 @@ Test(team, each_index_once) {
   for (int threads = 1; threads <= THREADS; threads++) {
     sl_team *team = NULL;
     sl_error err;
-    cr_assert_eq(sl_team_create(&team, threads, &err), SL_OK, "%s", err.message);
+    cr_assert_eq(sl_team_create(&team, threads, NULL, &err), SL_OK, "%s", err.message);
     for (int i = 0; i < 1000; i++) {
       draw = draw * 1664525u + 1013904223u;
       const size_t n = (draw >> 8) % MOST;
@@ -101,7 +104,7 @@ Test(team, a_child_has_workers_of_its_own) {
   sl_team *team = NULL;
   sl_error err;
   job j = {5, 3};
-  cr_assert_eq(sl_team_create(&team, 3, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_team_create(&team, 3, NULL, &err), SL_OK, "%s", err.message);
   for (int i = 0; i < 2; i++) {
     cr_assert(sl_team_run(team, MOST, j.grain, count, &j));
     cr_assert_eq(wrong_counts(MOST), 0);
@@ -111,6 +114,67 @@ Test(team, a_child_has_workers_of_its_own) {
   cr_expect_eq(sl_team_renew(team, &err), SL_OK);
   cr_assert(sl_team_run(team, MOST, j.grain, count, &j));
   cr_assert_eq(wrong_counts(MOST), 0);
+  sl_team_destroy(team);
+}
+
+/* A pool as OpenMP's, of as many threads as these; some of them may round another way. */
+static int pool_threads, pool_rounding_up;
+static atomic_int pool_jobs;
+typedef struct {
+  void (*body)(void *data);
+  void *data;
+} pool_job;
+
+static void *pool_thread(void *arg) {
+  const pool_job *j = arg;
+  if (pool_rounding_up) fesetround(FE_UPWARD);
+  j->body(j->data);
+  return NULL;
+}
+
+static void pool(void (*body)(void *data), void *data, unsigned threads, unsigned flags) {
+  pthread_t others[THREADS + 2];
+  pool_job j = {body, data};
+  cr_assert_eq(flags, 0);
+  cr_assert_leq(threads, THREADS);
+  for (int i = 1; i < pool_threads; i++) pthread_create(&others[i], NULL, pool_thread, &j);
+  body(data);
+  for (int i = 1; i < pool_threads; i++) pthread_join(others[i], NULL);
+  atomic_fetch_add(&pool_jobs, 1);
+}
+
+/* A pool of fewer threads than were asked for, as many, or more; and one whose other threads must
+ * take no part. */
+Test(team, somebodys_threads_call_each_index_once) {
+  for (int threads = 1; threads <= THREADS; threads++)
+    for (pool_threads = 1; pool_threads <= threads + 2; pool_threads++)
+      for (pool_rounding_up = 0; pool_rounding_up < 2; pool_rounding_up++) {
+        sl_team *team = NULL;
+        sl_error err;
+        job j = {7, threads};
+        cr_assert_eq(sl_team_create(&team, threads, pool, &err), SL_OK);
+        pool_jobs = 0;
+        for (int i = 0; i < 5; i++) {
+          cr_assert(sl_team_run(team, MOST, j.grain, count, &j));
+          cr_assert_eq(wrong_counts(MOST), 0, "%d of %d threads", pool_threads, threads);
+        }
+        cr_expect_eq(pool_jobs, threads > 1 ? 5 : 0, "%d threads", threads);
+        sl_team_destroy(team);
+      }
+  cr_expect(!overlong && !wrong_thread && !wrong_rounding);
+}
+
+static void no_pool(void (*body)(void *data), void *data, unsigned threads, unsigned flags) {
+  (void)body, (void)data, (void)threads, (void)flags;
+  _exit(7);
+}
+
+/* Its threads live in the parent: a child makes workers. */
+Test(team, a_child_does_not_use_somebodys_threads) {
+  sl_team *team = NULL;
+  sl_error err;
+  cr_assert_eq(sl_team_create(&team, 3, no_pool, &err), SL_OK);
+  cr_expect_eq(status_of_child(team, 3, run_as_child), 0);
   sl_team_destroy(team);
 }
 
@@ -126,7 +190,7 @@ static void run_without_renewal(sl_team *team, int threads) {
 Test(team, a_child_with_the_parents_workers_has_none) {
   sl_team *team = NULL;
   sl_error err;
-  cr_assert_eq(sl_team_create(&team, 3, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_team_create(&team, 3, NULL, &err), SL_OK, "%s", err.message);
   const int status = status_of_child(team, 3, run_without_renewal);
   cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM);
   sl_team_destroy(team);

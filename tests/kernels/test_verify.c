@@ -29,7 +29,7 @@ static void nest(void *arg, size_t begin, size_t end, int thread) {
 MISTAKE(a_job_within_a_job) {
   sl_team *team;
   sl_error err;
-  cr_assert_eq(sl_team_create(&team, 2, &err), SL_OK);
+  cr_assert_eq(sl_team_create(&team, 2, NULL, &err), SL_OK);
   sl_team_run(team, 4, 1, nest, team);
 }
 #endif

@@ -5,7 +5,9 @@ A call on a device waits for its stream twice: for the mask, whose unmasked toke
 the host, and for the sums. When it returns nothing of it is pending, so that no tensor needs
 record_stream; what it takes from PyTorch's allocator is of the current stream.
 """
+import ctypes
 import operator
+import os
 from pathlib import Path
 from typing import Any, ContextManager, Optional, Tuple
 
@@ -88,15 +90,43 @@ class Torch:
 
 seam: Any = Torch
 
+POOL_TOKENS = 1 << 14
+"""The tokens of a batch from which on PyTorch's threads share it: some 40 microseconds of one."""
 SHARED_TOKENS = 1 << 17
-"""The tokens of a batch from which on threads share it: some 350 microseconds of one thread. Below,
-waking them costs more than they save where PyTorch's own threads still wait for work."""
+"""The same for threads of the library's own, where PyTorch has others than OpenMP's. Below, waking
+them costs more than they save where PyTorch's own threads still wait for work."""
+
+
+def _pool_of_torch() -> "Optional[int]":
+    """Where GOMP_parallel lies in the OpenMP runtime whose threads PyTorch's operators have; None
+    where there is none."""
+    try:
+        function = ctypes.CDLL(torch._C.__file__).GOMP_parallel
+    except (AttributeError, OSError):
+        return None
+    return ctypes.cast(function, ctypes.c_void_p).value
+
+
+_pool = _pool_of_torch()
+
+
+def _in_child() -> None:
+    global _pool
+    _pool = None  # its threads are the parent's
+
+
+os.register_at_fork(after_in_child=_in_child)
 
 
 def context_for(logp_new: Tensor) -> Context:
     """The process's context for a batch on the CPU, with PyTorch's number of threads where it is
-    long."""
-    return shared_context(torch.get_num_threads() if logp_new.numel() >= SHARED_TOKENS else 1)
+    long, and PyTorch's threads where they can be had: these may wait for work still."""
+    size = logp_new.numel()
+    if size < POOL_TOKENS:
+        return shared_context(1)
+    if _pool is not None:
+        return shared_context(torch.get_num_threads(), pool=_pool)
+    return shared_context(torch.get_num_threads() if size >= SHARED_TOKENS else 1)
 
 
 def empty(logp_new: Tensor, shape: "Tuple[int, ...]") -> "Tuple[Tensor, int]":

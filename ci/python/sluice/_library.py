@@ -35,7 +35,8 @@ class Error(ctypes.Structure):
 class ContextOptions(ctypes.Structure):
     """sl_context_options"""
     _fields_ = [("backend", ctypes.c_char_p), ("isa", ctypes.c_int), ("threads", ctypes.c_int),
-                ("device", ctypes.c_int), ("stream", ctypes.c_void_p)]
+                ("device", ctypes.c_int), ("stream", ctypes.c_void_p),
+                ("parallel", ctypes.c_void_p)]
 
 
 class GateStruct(ctypes.Structure):
@@ -224,17 +225,20 @@ class Context:
     """A context of the library with a lock, so that several Python threads may share it.
 
     threads: how many threads compute, 0 for all that the system offers, up to THREADS. backend:
-    "cpu" or "plain". It cannot be copied: its memory has one owner.
+    "cpu" or "plain". pool: the address of a function as GOMP_parallel of an OpenMP runtime, whose
+    threads compute in place of the context's own; not in a child of fork. A context cannot be
+    copied: its memory has one owner.
     Errors: Unavailable, InvalidInput, MemoryLimit.
     """
 
-    def __init__(self, threads: int = 0, backend: str = "cpu") -> None:
+    def __init__(self, threads: int = 0, backend: str = "cpu", *,
+                 pool: "int | None" = None) -> None:
         _check_threads(threads)
         if backend not in ("cpu", "plain"):
             raise Unavailable(f"backend is {backend!r}, and must be 'cpu' or 'plain': a Context "
                               "computes on arrays in CPU memory; on a CUDA device "
                               "sluice.torch.gated_loss does, and needs none")
-        self._options = ContextOptions(backend.encode(), 0, threads)
+        self._options = ContextOptions(backend.encode(), 0, threads, parallel=pool)
         self._handle = ctypes.c_void_p()
         self._lock = threading.Lock()
         self._create()
@@ -288,21 +292,22 @@ class Context:
         parent waited may be free here and yet never wake who takes it next."""
         if not self._lock.acquire(blocking=False):
             self._handle = ctypes.c_void_p()
+        self._options.parallel = None  # its threads are the parent's
         self._lock = threading.Lock()
 
 
 _contexts: "weakref.WeakSet[Context]" = weakref.WeakSet()
-_shared: "dict[tuple[int, str], Context]" = {}
+_shared: "dict[tuple[int, str, int | None], Context]" = {}
 _shared_lock = threading.Lock()
 
 
-def shared_context(threads: int = 0, backend: str = "cpu") -> Context:
-    """The process's context with that many threads."""
+def shared_context(threads: int = 0, backend: str = "cpu", pool: "int | None" = None) -> Context:
+    """The process's context with that many threads, of that pool."""
     _check_threads(threads)  # True and 1.0 are keys like 1
     with _shared_lock:
-        context = _shared.get((threads, backend))
+        context = _shared.get((threads, backend, pool))
         if context is None:
-            context = _shared[threads, backend] = Context(threads, backend)
+            context = _shared[threads, backend, pool] = Context(threads, backend, pool=pool)
         return context
 
 

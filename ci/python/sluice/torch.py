@@ -10,7 +10,8 @@ transforms the call, it goes past the operator, whose layers in PyTorch cost mor
 
 Tensors of a CUDA device are computed there, on PyTorch's current stream, with the bits of the CPU
 (spec N1.10). The call waits for the stream, and is refused while it is captured. On the CPU threads
-follow torch.get_num_threads() for batches of 131,072 tokens and more, and cannot affect a bit.
+are PyTorch's own, torch.get_num_threads() of them, for batches of 16,384 tokens and more, and
+cannot affect a bit.
 
 The gradient by token is that of `sluice.gated_loss`, times the gradient of the loss; a second
 derivative is refused, and so are those of forward mode (jvp, jacfwd) and of torch.func.

@@ -359,6 +359,10 @@ static void expect_no_context(const char *backend, int device, void *stream, sl_
   cr_expect_null(ctx);
 }
 
+static void no_pool(void (*body)(void *data), void *data, unsigned threads, unsigned flags) {
+  (void)body, (void)data, (void)threads, (void)flags;
+}
+
 Test(streams, and_devices_that_are_none_are_refused) {
   sl_simulation_begin(1);
   static const char of_host[] = "computes on the host: it takes no device and no stream";
@@ -379,6 +383,12 @@ Test(streams, and_devices_that_are_none_are_refused) {
   }
   expect_no_findings(1);
   cr_expect_eq(sl_simulation_devices(), 2);
+  sl_context *ctx = NULL;
+  sl_error err;
+  cr_expect_eq(
+      sl_context_create(&ctx, &(sl_context_options){.backend = "simt", .parallel = no_pool}, &err),
+      SL_ERR_USAGE);
+  cr_expect(strstr(err.message, "takes no threads of the host"), "%s", err.message);
   cr_expect_eq(sl_simulation_device(), 0);
 }
 

@@ -1,6 +1,9 @@
 """sluice.torch.gated_loss: the library's bits, and a gradient that passes gradcheck."""
+import ctypes
 import dataclasses
+import os
 import re
+import signal
 import textwrap
 
 import formula
@@ -70,6 +73,41 @@ def test_advantages_of_tokens(problem):
     assert same(eager[2][0], traced[2][0]) and not same(eager[2][0], one[2][0])
 
 
+def test_pytorchs_own_threads_compute(problem, monkeypatch):
+    """As many as it is asked for, the caller among them; none in a child of fork, where they are
+    not, neither by a context that the parent made nor by another one."""
+    kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
+    gomp = kind(_device._pool)
+    asked = []
+
+    @kind
+    def pool(body, data, threads, flags):
+        asked.append(threads)
+        gomp(body, data, threads, flags)
+    monkeypatch.setattr(_device, "POOL_TOKENS", 0)
+    monkeypatch.setattr(_device, "_pool", ctypes.cast(pool, ctypes.c_void_p).value)
+    arguments = tensors(problem.packed(), grad=False)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        loss = gated_loss(**arguments, **ERF)[0]
+        assert asked and set(asked) == {3}
+        asked.clear()
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            torch.set_num_threads(2)  # another context than the parent's
+            right = all(same(gated_loss(**arguments, **ERF)[0], loss) for _ in range(2))
+            torch.set_num_threads(3)
+            right = right and same(gated_loss(**arguments, **ERF)[0], loss)
+            os._exit(0 if right and not asked and _device._pool is None else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        gated_loss(**arguments, **ERF)
+        assert asked
+    finally:
+        torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize("level", ["token", "sequence"])
 def test_padding_threads_and_splits_cannot_show(problem, level, monkeypatch):
     settings = dict(ERF, **EVERYTHING, level=level)
@@ -79,10 +117,14 @@ def test_padding_threads_and_splits_cannot_show(problem, level, monkeypatch):
         torch.set_num_threads(3)
         assert _device.context_for(one).threads == 1  # a short batch
         monkeypatch.setattr(_device, "SHARED_TOKENS", 0)
-        for threads in (1, 2, 5):
-            torch.set_num_threads(threads)
-            assert _device.context_for(one).threads == threads  # threads are those of torch
-            assert same(gradients(tensors(problem.packed()), settings)[2][0], one)
+        monkeypatch.setattr(_device, "POOL_TOKENS", 0)
+        assert _device._pool is not None  # this PyTorch has OpenMP's threads
+        for pool in (_device._pool, None):
+            monkeypatch.setattr(_device, "_pool", pool)
+            for threads in (1, 2, 5):
+                torch.set_num_threads(threads)
+                assert _device.context_for(one).threads == threads  # threads are those of torch
+                assert same(gradients(tensors(problem.packed()), settings)[2][0], one)
     finally:
         torch.set_num_threads(before)
     for left, right in ((0, 0), (211, 0), (5, 300)):
