@@ -133,7 +133,7 @@ static void *pool_thread(void *arg) {
 }
 
 static void pool(void (*body)(void *data), void *data, unsigned threads, unsigned flags) {
-  pthread_t others[THREADS + 2];
+  pthread_t others[THREADS + 2] = {0};
   pool_job j = {body, data};
   cr_assert_eq(flags, 0);
   cr_assert_leq(threads, THREADS);
