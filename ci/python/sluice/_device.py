@@ -163,14 +163,14 @@ def computed(logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tenso
     if seam.on_host(logp_new):
         return compute(logp_new, logp_old, advantages, mask, seq, groups, gate, settings,
                        denominators, logp_ref, entropy, context_for(logp_new), empty)
-    return on_device(logp_new, logp_old, advantages, mask, seq, groups, gate, settings,
-                     denominators, logp_ref, entropy)
+    return _on_device(logp_new, logp_old, advantages, mask, seq, groups, gate, settings,
+                      denominators, logp_ref, entropy)
 
 
-def on_device(logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tensor,
-              seq: "Optional[Tensor]", groups: "Optional[Tensor]", gate: Gate, settings: Settings,
-              denominators: object, logp_ref: "Optional[Tensor]",
-              entropy: "Optional[Tensor]") -> Computed:
+def _on_device(logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tensor,
+               seq: "Optional[Tensor]", groups: "Optional[Tensor]", gate: Gate, settings: Settings,
+               denominators: object, logp_ref: "Optional[Tensor]",
+               entropy: "Optional[Tensor]") -> Computed:
     """The same where logp_new is not on the CPU."""
     number = seam.number(logp_new)
     if number is None:

@@ -26,10 +26,9 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree
 
-from . import _device
 from . import loss as _loss
 from ._applied import NO_SECOND, Applied, refuse_transforms, scalar
-from ._compute import NUMBERS, Denominators, Metrics, compute, settings_of, step_of
+from ._compute import NUMBERS, Denominators, Metrics, settings_of, step_of
 from ._device import computed
 from ._errors import InvalidInput, number_of, path_of
 from ._gate import Gate, Value, by_key, is_path
@@ -256,15 +255,9 @@ def _directly(logp_new: Tensor, entropy: "Optional[Tensor]", logp_old: Tensor, a
               denominators: "Optional[Denominators]", logp_ref: "Optional[Tensor]",
               *settings: Any) -> "Tuple[Tensor, dict[str, Tensor]]":
     """What the operator computes, without it. settings: as of `settings_of`."""
-    at = _device
-    if at.seam.on_host(logp_new):  # without the layer of `computed`
-        out = compute(
-            logp_new, logp_old, advantages, mask, seq, groups, gate, settings_of(gate, *settings),
-            denominators, logp_ref, entropy, at.context_for(logp_new), at.empty)
-    else:
-        out = at.on_device(
-            logp_new, logp_old, advantages, mask, seq, groups, gate, settings_of(gate, *settings),
-            denominators, logp_ref, entropy)
+    out = computed(
+        logp_new, logp_old, advantages, mask, seq, groups, gate, settings_of(gate, *settings),
+        denominators, logp_ref, entropy)
     loss: Tensor = Applied.apply(  # type: ignore[no-untyped-call]
         logp_new, entropy, out.gradient, out.entropy_gradient, out.loss)
     return loss, Late.of(_KEYS, functools.partial(_made, out.block))
