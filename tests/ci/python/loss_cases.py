@@ -1,4 +1,4 @@
-"""Gates with values of their parameters, settings and a comparison, for several tests."""
+"""Gates with values of their parameters, settings, a comparison and threads, for several tests."""
 
 ALL = dict(kl="k3", beta=0.04, entropy_bonus=0.01)
 GATES = {
@@ -11,3 +11,11 @@ GATES = {
 def same(a, b):
     """Bit for bit."""
     return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+
+
+def run_together(threads):
+    """Starts all of them, and waits for their end."""
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

@@ -5,7 +5,7 @@ import pickle
 import threading
 
 import pytest
-from loss_cases import GATES, same
+from loss_cases import GATES, run_together, same
 from sluice import _library
 
 import sluice
@@ -22,10 +22,7 @@ def test_eight_threads_share_a_context(problem):
             if not (same(out.gradient, one.gradient) and same(out.sums, one.sums)):
                 wrong.append(out)
     threads = [threading.Thread(target=work) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_together(threads)
     assert not wrong
 
 
@@ -55,10 +52,7 @@ def test_no_two_threads_are_in_a_context(problem, monkeypatch):
     def run(context):
         threads = [threading.Thread(target=sluice.gated_loss, kwargs=dict(
             problem.packed(), gate="erf", context=context)) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        run_together(threads)
         found = max(most)
         most.clear()
         return found

@@ -11,7 +11,7 @@ import numpy
 import pytest
 import sluice.torch as sluice_torch
 import torch
-from loss_cases import GATES
+from loss_cases import GATES, run_together
 from sluice.torch import gated_loss
 from torch_cases import ERF, EVERYTHING, assert_equal, gradients, operands, same, tensors
 
@@ -221,8 +221,5 @@ def test_threads_with_streams_of_their_own(problem):
                 if not same(grad.cpu(), wanted):
                     wrong.append(grad)
     threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_together(threads)
     assert not wrong

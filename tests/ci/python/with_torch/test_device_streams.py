@@ -9,6 +9,7 @@ import numpy
 import pytest
 import sluice.torch as sluice_torch
 import torch
+from loss_cases import run_together
 from simulated import planted
 from sluice import _applied, _cuda, _device
 from sluice._compute import Computed
@@ -99,10 +100,7 @@ def test_threads_with_streams_of_their_own(small, device):
     shared = device.new_stream()
     threads = [threading.Thread(target=work, args=(stream,)) for stream in (
         device.new_stream(), device.new_stream(), shared, shared)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_together(threads)
     assert not wrong and len(_cuda._table) == 3
 
 
@@ -124,10 +122,7 @@ def test_an_error_is_its_own_calls(small, device, monkeypatch):
             except sluice.InvalidInput as error:
                 seen[name].append(str(error))
     threads = [threading.Thread(target=work, args=x) for x in (("right", right), ("wrong", wrong))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_together(threads)
     assert seen["right"] == [""] * 6 and all("logp_new[13]" in text for text in seen["wrong"])
 
 
