@@ -91,10 +91,9 @@ static sl_status find_device(int number, sl_error *err) {
   SL_TRY(reserve(err));
   int n = 0;
   cudaError_t error = cudaGetDeviceCount(&n);
-  const bool known = error == cudaSuccess && number >= 0 && number < n;
-  if (error == cudaSuccess && !known)
-    return sl_fail(err, SL_ERR_UNAVAILABLE, "no CUDA device %d: the driver lists %d", number, n);
-  if (known) {
+  if (error == cudaSuccess) {
+    if (number < 0 || number >= n)
+      return sl_fail(err, SL_ERR_UNAVAILABLE, "no CUDA device %d: the driver lists %d", number, n);
     const device_scope scope(number);
     error = cudaSetDevice(number);
   }

@@ -52,10 +52,10 @@ typedef struct {
    * CUDA's default stream is cudaStreamLegacy; cudaStreamPerThread is another one in each thread,
    * so wait before another thread uses the context. */
   void *stream;
-  /* On the host: who runs body(data) on `threads` threads at once, the caller among them, and
-   * returns when all have ended, as GOMP_parallel of an OpenMP runtime does (flags are 0). A caller
-   * whose own threads still wait for work shares them so. NULL: threads of the context's own, also
-   * in a child of fork. */
+  /* On the host: lends threads that the program has already. Runs body(data) on `threads` of them
+   * at once, the calling one among them, and returns when all have ended, as GOMP_parallel of an
+   * OpenMP runtime does (flags are 0). NULL: the context makes threads of its own, as it does in a
+   * child of fork in any case. */
   void (*parallel)(void (*body)(void *data), void *data, unsigned threads, unsigned flags);
 } sl_context_options;
 
